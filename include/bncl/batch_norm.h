@@ -1,0 +1,122 @@
+/* Batch normalization, as torch.nn.BatchNorm1d: forward and backward, with the batch's own
+   statistics or with running ones.
+
+   Per channel, over the n values that share it (n = N, or N·L):
+     mean = Σx/n    var = Σ(x-mean)²/n    invstd = 1/√(var+eps)    y = (x-mean)·invstd·gamma + beta
+     running_mean = (1-momentum)·running_mean + momentum·mean
+     running_var  = (1-momentum)·running_var  + momentum·var·n/(n-1)
+   Source: Ioffe and Szegedy, "Batch Normalization", ICML 2015, with PyTorch's conventions.
+
+   The same input gives the same bits on every device with IEEE f32 arithmetic (see
+   bncl_device_info.same_bits), whatever its work-group sizes. */
+#ifndef BNCL_BATCH_NORM_H
+#define BNCL_BATCH_NORM_H
+
+#include <stdbool.h>
+#include <stdint.h>
+
+#include <bncl/context.h>
+#include <bncl/event.h>
+#include <bncl/export.h>
+#include <bncl/queue.h>
+#include <bncl/status.h>
+#include <bncl/tensor.h>
+
+BNCL_BEGIN_DECLS
+
+/* A plan: batch norm of one shape on one device. It chooses kernels and owns their workspace, so
+   that running it allocates nothing. One plan, one thread and one queue at a time. */
+typedef struct bncl_batch_norm bncl_batch_norm;
+
+typedef struct bncl_batch_norm_options {
+    double eps;      /* added to var under the root; not validated (negative may give NaN) */
+    double momentum; /* the weight of the NEW value; any number */
+    bool cumulative; /* PyTorch's momentum=None: the weight is 1/num_batches_tracked instead */
+} bncl_batch_norm_options;
+
+/* PyTorch's defaults: eps 1e-5, momentum 0.1, not cumulative. */
+BNCL_API bncl_batch_norm_options bncl_batch_norm_options_default(void);
+
+/* Plans batch norm for inputs of `rank` dims in the given layout: [N,C], [N,C,L] or [N,L,C], f32.
+   N and L may be 0; n = N·L must be below 2³¹. options NULL: the defaults. Builds kernels the first
+   time a context needs them (about a second); then quick. The caller owns *out.
+   Errors: ARGUMENT; SHAPE ("expected 2D or 3D input (got 4D input)", C = 0, a size too large);
+   DTYPE; NO_COMPILER; BUILD; MEMORY; DEVICE_MEMORY; OPENCL. */
+BNCL_API bncl_status bncl_batch_norm_create(bncl_context *context, bncl_layout layout,
+                                            bncl_dtype dtype, int rank, const size_t *dims,
+                                            const bncl_batch_norm_options *options,
+                                            bncl_batch_norm **out, bncl_error *err);
+
+/* NULL is fine. */
+BNCL_API void bncl_batch_norm_destroy(bncl_batch_norm *plan);
+
+/* What a forward call reads and writes. x and y have the plan's shape and must not overlap; all
+   others are f32 of shape [C]. Tensors with a NULL buffer are absent. */
+typedef struct bncl_batch_norm_forward {
+    bncl_tensor x;            /* in */
+    bncl_tensor y;            /* out */
+    bncl_tensor gamma;        /* in; absent: 1 */
+    bncl_tensor beta;         /* in; absent: 0 */
+    bncl_tensor running_mean; /* in (eval), in and out (train); absent: not tracked */
+    bncl_tensor running_var;  /* as running_mean: both or neither */
+    bncl_tensor next_mean;    /* out (train): where the new running_mean goes; absent: in place */
+    bncl_tensor next_var;     /* likewise */
+    bncl_tensor save_mean;    /* out, with batch statistics: mean, rounded to f32; for backward */
+    bncl_tensor save_mean_lo; /* out, with batch statistics: mean - save_mean; both together carry
+                                 the mean to about 48 bits */
+    bncl_tensor save_invstd;  /* out, with batch statistics: invstd. The three save_ tensors: all or
+                                 none */
+    int64_t *num_batches_tracked; /* in and out (train), host memory: incremented when the call
+                                     succeeds; may be NULL unless options.cumulative */
+} bncl_batch_norm_forward;
+
+/* Normalizes with the batch's statistics and updates the running ones, if present. Enqueues and
+   returns. A failed call leaves running statistics and num_batches_tracked as they were. An empty
+   batch leaves the statistics, but counts. A channel of one value repeated gives y = beta exactly;
+   one NaN or infinity makes its channel's y NaN and touches no other.
+   Errors: ARGUMENT; SHAPE ("Expected more than 1 value per channel when training", "running_mean
+   should contain 5 elements not 4", a tensor beyond its buffer); DTYPE; OPENCL. */
+BNCL_API bncl_status bncl_batch_norm_forward_train(bncl_batch_norm *plan, bncl_queue *queue,
+                                                   const bncl_batch_norm_forward *args,
+                                                   const bncl_sync *sync, bncl_error *err);
+
+/* Normalizes with the running statistics; without any (both absent) with the batch's own, as
+   PyTorch does with track_running_stats=False. Changes no statistics. Enqueues and returns.
+   Errors: as bncl_batch_norm_forward_train. */
+BNCL_API bncl_status bncl_batch_norm_forward_eval(bncl_batch_norm *plan, bncl_queue *queue,
+                                                  const bncl_batch_norm_forward *args,
+                                                  const bncl_sync *sync, bncl_error *err);
+
+/* What a backward call reads and writes. dx, dgamma and dbeta may each be absent. x and dy have the
+   plan's shape, dx too; all others are f32 of shape [C]. dx may be the same tensor as dy. */
+typedef struct bncl_batch_norm_backward {
+    bncl_tensor x;            /* in: the forward call's */
+    bncl_tensor dy;           /* in */
+    bncl_tensor gamma;        /* in; absent: 1 */
+    bncl_tensor running_mean; /* in (eval) */
+    bncl_tensor running_var;  /* in (eval) */
+    bncl_tensor save_mean;    /* in, with batch statistics: what the forward call wrote */
+    bncl_tensor save_mean_lo;
+    bncl_tensor save_invstd;
+    bncl_tensor dx;     /* out */
+    bncl_tensor dgamma; /* out */
+    bncl_tensor dbeta;  /* out */
+} bncl_batch_norm_backward;
+
+/* The gradient through batch statistics: with x̂ = (x-mean)·invstd,
+     dbeta = Σdy    dgamma = Σdy·x̂    dx = gamma·invstd·(dy - dbeta/n - x̂·dgamma/n)
+   Overwrites its outputs. Enqueues and returns. Errors: ARGUMENT, SHAPE, DTYPE, OPENCL. */
+BNCL_API bncl_status bncl_batch_norm_backward_train(bncl_batch_norm *plan, bncl_queue *queue,
+                                                    const bncl_batch_norm_backward *args,
+                                                    const bncl_sync *sync, bncl_error *err);
+
+/* The gradient through running statistics, which do not depend on x: dx = dy·gamma·invstd with
+   invstd from running_var; dgamma and dbeta as above. Without running statistics (both absent) the
+   same as bncl_batch_norm_backward_train. Errors: as there. */
+BNCL_API bncl_status bncl_batch_norm_backward_eval(bncl_batch_norm *plan, bncl_queue *queue,
+                                                   const bncl_batch_norm_backward *args,
+                                                   const bncl_sync *sync, bncl_error *err);
+
+BNCL_END_DECLS
+
+#endif

@@ -1,0 +1,67 @@
+/* Divisions and roots that give the same bits on every device: from +, -, * and fma() alone, each of
+   which rounds once everywhere. The device's own / and sqrt() may be off by 3 ulp, each in its way. */
+
+/* 1/b for normal b in 2^-100 … 2^100. A first guess by the exponent's arithmetic is right to 12 %;
+   each Newton step squares that: 1.5 %, 2e-4, 5e-8, then rounding is left. */
+float reciprocal(float b)
+{
+    float r = as_float(0x7EF311C7u - as_uint(b));
+    for (int i = 0; i < 4; ++i)
+        r = fma(r, fma(-b, r, 1.0f), r);
+    return r;
+}
+
+/* a/b for b as above and any a; the residual step of Markstein rounds it correctly but for results
+   near underflow. */
+float divide(float a, float b)
+{
+    float r = reciprocal(b);
+    float q = a * r;
+    float better = fma(fma(-q, b, a), r, q);
+    return isfinite(q) ? better : q;
+}
+
+/* 1/sqrt(a), within 0.51 ulp; +inf for 0, 0 for +inf, NaN for a negative a or NaN. Subnormal and very
+   small a are scaled by 2^64 first. */
+float inverse_sqrt(float a)
+{
+    if (!(a > 0.0f) || isinf(a))
+        return a == 0.0f ? INFINITY : isinf(a) && a > 0.0f ? 0.0f : NAN;
+    const int tiny = a < 0x1p-60f;
+    const float s = tiny ? a * 0x1p64f : a;
+    float r = as_float(0x5F3759DFu - (as_uint(s) >> 1));
+    for (int i = 0; i < 3; ++i)
+        r = fma(r * 0.5f, fma(-s * r, r, 1.0f), r);
+    /* One more step with the residual 1 - s·r² taken exactly: s·r = h + l. */
+    const float h = s * r;
+    const float l = fma(s, r, -h);
+    const float residual = fma(-l, r, fma(-h, r, 1.0f));
+    r = fma(r * 0.5f, residual, r);
+    return tiny ? r * 0x1p32f : r;
+}
+
+/* What a + b lost by rounding to `sum` (Knuth's two-sum). */
+floatv sum_error(floatv a, floatv b, floatv sum)
+{
+    const floatv b_part = sum - a;
+    const floatv a_part = sum - b_part;
+    return (a - a_part) + (b - b_part);
+}
+
+/* A value as the unevaluated sum of two floats, |lo| at most half an ulp of hi. */
+typedef struct {
+    floatv hi, lo;
+} twofold;
+
+twofold twofold_add(twofold a, floatv hi, floatv lo)
+{
+    const floatv sum = a.hi + hi;
+    const floatv error = sum_error(a.hi, hi, sum) + (a.lo + lo);
+    twofold r;
+    r.hi = sum + error;
+    r.lo = error - (r.hi - sum);
+    /* Infinities have no error term. */
+    r.lo = select((floatv)(0.0f), r.lo, isfinite(r.hi));
+    r.hi = select(sum, r.hi, isfinite(sum));
+    return r;
+}

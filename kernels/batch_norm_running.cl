@@ -1,0 +1,44 @@
+/* Running statistics: their update after a training batch, and their use in evaluation. One work-item
+   a channel.
+
+     coefficients  [5][channels]: see batch_norm_statistics_merge.cl */
+#define HAS_GAMMA 1
+#define HAS_BETA 2
+
+/* next = keep·running + take·batch, with keep = 1-momentum and take = momentum. next may be the
+   running statistics themselves. Traffic: 16 bytes read, 8 written per channel. */
+__kernel void batch_norm_running_update(__global const float *coefficients, ulong coefficients_at,
+                                        __global const float *running_mean, ulong running_mean_at,
+                                        __global const float *running_var, ulong running_var_at,
+                                        __global float *next_mean, ulong next_mean_at,
+                                        __global float *next_var, ulong next_var_at, uint channels,
+                                        float keep, float take)
+{
+    const uint c = (uint)get_global_id(0);
+    if (c >= channels)
+        return;
+    coefficients += coefficients_at + c;
+    const float mean = coefficients[0];
+    const float variance = coefficients[4 * (size_t)channels];
+    next_mean[next_mean_at + c] = fma(take, mean, keep * running_mean[running_mean_at + c]);
+    next_var[next_var_at + c] = fma(take, variance, keep * running_var[running_var_at + c]);
+}
+
+/* The coefficients of y = (x - running_mean)·gamma/sqrt(running_var+eps) + beta. Traffic: up to 16
+   bytes read, 16 written per channel. */
+__kernel void batch_norm_running_coefficients(
+    __global const float *running_mean, ulong running_mean_at, __global const float *running_var,
+    ulong running_var_at, __global const float *gamma, ulong gamma_at, __global const float *beta,
+    ulong beta_at, __global float *coefficients, ulong coefficients_at, uint flags, uint channels,
+    float eps)
+{
+    const uint c = (uint)get_global_id(0);
+    if (c >= channels)
+        return;
+    const float invstd = inverse_sqrt(running_var[running_var_at + c] + eps);
+    coefficients += coefficients_at + c;
+    coefficients[0] = running_mean[running_mean_at + c];
+    coefficients[channels] = 0.0f;
+    coefficients[2 * (size_t)channels] = flags & HAS_GAMMA ? gamma[gamma_at + c] * invstd : invstd;
+    coefficients[3 * (size_t)channels] = flags & HAS_BETA ? beta[beta_at + c] : 0.0f;
+}

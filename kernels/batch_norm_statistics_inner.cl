@@ -1,0 +1,75 @@
+/* Statistics of tiles, layout NCL (see tile_inner.cl).
+
+     x        [outer][channels][inner]
+     partial  [3][tiles][channels]: mean, the mean's rounding error, M2 of each tile
+
+   Grid: LANE_ITEMS × (tiles·channels); local {LANE_ITEMS, tiles per group}.
+   Traffic per element: 4 bytes read; 12/1024 written. */
+#ifndef TILES_PER_GROUP
+#define TILES_PER_GROUP 1
+#endif
+
+/* The mean of a tile that holds an infinity, a NaN or a sum that overflows: plain, in order. */
+float tile_plain_mean(__global const storage_t *x, tile_place t)
+{
+    float sum = 0.0f;
+    for (uint e = 0; e < t.count; ++e)
+        sum += *tile_value(x, t, t.first + e);
+    return divide(sum, (float)t.count);
+}
+
+__kernel void batch_norm_statistics_inner(__global const storage_t *x, ulong x_at,
+                                          __global float *partial, ulong partial_at,
+                                          uint channels, uint inner, uint count, uint tiles)
+{
+#if LANE_ITEMS == 1
+    __local float *scratch = 0;
+#else
+    __local float scratches[TILES_PER_GROUP][LANES];
+    __local float *scratch = scratches[get_local_id(1)];
+#endif
+    const size_t pairs = (size_t)tiles * channels;
+    const size_t pair = min(get_global_id(1), pairs - 1);
+    const tile_place t = tile_place_of(pair, channels, inner, count);
+    x += x_at;
+
+    const float pivot = *tile_value(x, t, t.first);
+    floatv v[STEPS][ITEM_VECTORS];
+    floatv s[ITEM_VECTORS], q[ITEM_VECTORS];
+    tile_load(v, x, t, pivot);
+    for (uint u = 0; u < ITEM_VECTORS; ++u)
+        s[u] = 0.0f;
+    for (uint step = 0; step < STEPS; ++step)
+        for (uint u = 0; u < ITEM_VECTORS; ++u)
+            s[u] += v[step][u] - pivot;
+    const float center = pivot + divide(lanes_sum(s, scratch), (float)t.count);
+
+    tile_pad(v, t, center);
+    for (uint u = 0; u < ITEM_VECTORS; ++u)
+        s[u] = q[u] = 0.0f;
+    for (uint step = 0; step < STEPS; ++step)
+        for (uint u = 0; u < ITEM_VECTORS; ++u) {
+            const floatv d = v[step][u] - center;
+            s[u] += d;
+            q[u] = fma(d, d, q[u]);
+        }
+    const float s_all = lanes_sum(s, scratch);
+    const float q_all = lanes_sum(q, scratch);
+
+    if (t.lane != 0 || get_global_id(1) >= pairs)
+        return;
+    const float shift = divide(s_all, (float)t.count);
+    float hi = center + shift;
+    float lo = shift - (hi - center);
+    float m2 = fma(-s_all, shift, q_all);
+    m2 = m2 < 0.0f ? 0.0f : m2;
+    if (!isfinite(hi) || !isfinite(s_all)) {
+        hi = tile_plain_mean(x, t);
+        lo = 0.0f;
+        m2 = NAN;
+    }
+    partial += partial_at + pair;
+    partial[0] = hi;
+    partial[pairs] = lo;
+    partial[2 * pairs] = m2;
+}

@@ -1,0 +1,65 @@
+/* Merges the tiles of each channel and derives what normalizing needs.
+
+     partial       [3][tiles][channels]  mean, its rounding error, M2 of each tile
+     coefficients  [5][channels]  mean_hi, mean_lo, scale, shift, unbiased variance:
+                                  y = ((x - mean_hi) - mean_lo)·scale + shift
+     save_mean, save_mean_lo, save_invstd  [channels]
+
+   Grid: one work-item a channel. Traffic: 12 bytes read per tile and channel. */
+#define HAS_GAMMA 1
+#define HAS_BETA 2
+#define HAS_SAVE 4
+
+moments load_tile(__global const float *partial, size_t pairs, size_t at, uint tile, uint count)
+{
+    moments m;
+    m.count = min((uint)TILE, count - tile * TILE);
+    m.hi = partial[at];
+    m.lo = partial[pairs + at];
+    m.m2 = partial[2 * pairs + at];
+    return m;
+}
+
+__kernel void batch_norm_statistics_merge(__global const float *partial, ulong partial_at,
+                                          __global float *coefficients, ulong coefficients_at,
+                                          __global const float *gamma, ulong gamma_at,
+                                          __global const float *beta, ulong beta_at,
+                                          __global float *save_mean, ulong save_mean_at,
+                                          __global float *save_mean_lo, ulong save_mean_lo_at,
+                                          __global float *save_invstd, ulong save_invstd_at,
+                                          uint flags, uint channels, uint count, uint tiles,
+                                          float eps)
+{
+    const uint c = (uint)get_global_id(0);
+    if (c >= channels)
+        return;
+    partial += partial_at;
+    const size_t pairs = (size_t)tiles * channels;
+
+    moments stack[STACK];
+    uint top = 0;
+    for (uint tile = 0; tile < tiles; ++tile) {
+        moments node = load_tile(partial, pairs, (size_t)tile * channels + c, tile, count);
+        for (uint k = MERGES_AFTER(tile); k > 0; --k)
+            node = moments_merge(stack[--top], node);
+        stack[top++] = node;
+    }
+    moments all = stack[--top];
+    while (top > 0)
+        all = moments_merge(stack[--top], all);
+
+    const float variance = divide(all.m2, (float)count);
+    /* With eps = 0 a constant channel has no standard deviation: y = beta, gradients 0. */
+    const float invstd = variance + eps == 0.0f ? 0.0f : inverse_sqrt(variance + eps);
+    coefficients += coefficients_at + c;
+    coefficients[0] = all.hi;
+    coefficients[channels] = all.lo;
+    coefficients[2 * (size_t)channels] = flags & HAS_GAMMA ? gamma[gamma_at + c] * invstd : invstd;
+    coefficients[3 * (size_t)channels] = flags & HAS_BETA ? beta[beta_at + c] : 0.0f;
+    coefficients[4 * (size_t)channels] = divide(all.m2, (float)(count - 1));
+    if (flags & HAS_SAVE) {
+        save_mean[save_mean_at + c] = all.hi;
+        save_mean_lo[save_mean_lo_at + c] = all.lo;
+        save_invstd[save_invstd_at + c] = invstd;
+    }
+}

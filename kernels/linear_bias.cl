@@ -1,0 +1,38 @@
+/* The bias of a linear layer: its broadcast before the matrix product adds to it, and its gradient.
+
+     y, dy  [rows][features], features fastest
+     bias   [features]; dbias [features] */
+
+/* Every row of y becomes the bias. Grid: blocks of VEC features × rows. Traffic per element: 4 bytes
+   written. */
+__kernel void linear_bias_forward(__global const float *bias, ulong bias_at, __global float *y,
+                                  ulong y_at, uint rows, uint features)
+{
+    const uint at = (uint)get_global_id(0) * VEC;
+    const uint row = (uint)get_global_id(1);
+    if (at >= features || row >= rows)
+        return;
+    const uint have = features - at;
+    store_some(load_some(bias + bias_at + at, have), y + y_at + (size_t)row * features + at, have);
+}
+
+/* dbias = Σ over rows of dy: rows add in order within leaves of 32, leaves in order as sums of two
+   floats. Grid: blocks of VEC features. Traffic per element: 4 bytes read. */
+__kernel void linear_bias_backward(__global const float *dy, ulong dy_at, __global float *dbias,
+                                   ulong dbias_at, uint rows, uint features)
+{
+    const uint at = (uint)get_global_id(0) * VEC;
+    if (at >= features)
+        return;
+    const uint have = features - at;
+    dy += dy_at + at;
+    twofold sum;
+    sum.hi = sum.lo = 0.0f;
+    for (uint r = 0; r < rows; r += 32) {
+        floatv leaf = 0.0f;
+        for (uint i = r; i < min(r + 32, rows); ++i)
+            leaf += load_some(dy + (size_t)i * features, have);
+        sum = twofold_add(sum, leaf, 0.0f);
+    }
+    store_some(sum.hi, dbias + dbias_at + at, have);
+}

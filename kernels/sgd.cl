@@ -1,0 +1,34 @@
+/* One step of stochastic gradient descent with momentum, in PyTorch's order.
+
+     w, dw, buf  [count]
+
+   Grid: blocks of VEC elements. Traffic per element: 12 bytes read, 8 written; without momentum 8 and
+   4. */
+#define HAS_MOMENTUM 1
+#define NESTEROV 2
+#define FIRST_STEP 4
+
+__kernel void sgd_step(__global float *w, ulong w_at, __global const float *dw, ulong dw_at,
+                       __global float *buf, ulong buf_at, uint flags, uint count, float lr,
+                       float momentum, float one_minus_dampening, float weight_decay)
+{
+    const uint at = (uint)get_global_id(0) * VEC;
+    if (at >= count)
+        return;
+    const uint have = count - at;
+    w += w_at + at;
+    const floatv old = load_some(w, have);
+    floatv g = load_some(dw + dw_at + at, have);
+    if (weight_decay != 0.0f)
+        g = fma((floatv)(weight_decay), old, g);
+    floatv update = g;
+    if (flags & HAS_MOMENTUM) {
+        buf += buf_at + at;
+        floatv b = g;
+        if (!(flags & FIRST_STEP))
+            b = fma((floatv)(momentum), load_some(buf, have), one_minus_dampening * g);
+        store_some(b, buf, have);
+        update = flags & NESTEROV ? fma((floatv)(momentum), b, g) : b;
+    }
+    store_some(fma((floatv)(-lr), update, old), w, have);
+}

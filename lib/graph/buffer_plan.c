@@ -1,0 +1,199 @@
+/* Buffers and operator plans for a batch size. */
+#include "graph/buffer_plan.h"
+
+#include "base/error.h"
+#include "tensor/size.h"
+
+bool bncli_align_elements(size_t count, size_t *out)
+{
+    size_t padded;
+    if (!bncli_size_add(count, BNCLI_ALIGN_ELEMENTS - 1, &padded))
+        return false;
+    *out = padded / BNCLI_ALIGN_ELEMENTS * BNCLI_ALIGN_ELEMENTS;
+    return true;
+}
+
+bncl_tensor bncli_value_tensor(bncl_buffer *buffer, size_t offset, size_t n,
+                               const bncli_shape *shape)
+{
+    bncl_tensor tensor = {
+        .buffer = buffer, .offset = offset, .dtype = BNCL_F32, .rank = shape->rank + 1};
+    tensor.dims[0] = n;
+    for (int i = 0; i < shape->rank; ++i)
+        tensor.dims[i + 1] = shape->dims[i];
+    return tensor;
+}
+
+/* Elements of a value for batch size n, rounded up. */
+static bool value_elements(const bncli_graph_value *value, size_t n, size_t *out)
+{
+    size_t sample, count;
+    return bncli_size_product(value->shape.rank, value->shape.dims, &sample) &&
+           bncli_size_mul(sample, n, &count) && bncli_align_elements(count, out);
+}
+
+/* Takes `count` elements from a buffer that is being laid out. */
+static bool take(size_t *used, size_t count, size_t *offset)
+{
+    *offset = *used;
+    return bncli_size_add(*used, count, used);
+}
+
+static bncl_status too_large(size_t n, bncl_error *err)
+{
+    return bncli_fail(err, BNCL_ERROR_SHAPE, "the buffers for a batch of %zu overflow", n);
+}
+
+static bncl_status create_floats(bncl_graph *graph, size_t elements, size_t n, bncl_buffer **out,
+                                 bncl_error *err)
+{
+    size_t bytes;
+    if (!bncli_size_mul(elements, sizeof(float), &bytes))
+        return too_large(n, err);
+    return bncl_buffer_create(graph->context, bytes, out, err);
+}
+
+/* Whether a value needs memory: inputs are the caller's, aliases lie in their input's. */
+static bool has_memory(const bncl_graph *graph, const bncli_graph_value *value)
+{
+    return value->producer >= 0 && !graph->layers[value->producer].kind->aliases;
+}
+
+static bncl_status plan_activations(bncl_graph *graph, size_t n, bncl_error *err)
+{
+    if (graph->activations != NULL && n <= graph->activation_batch)
+        return BNCL_OK;
+    size_t used = 0, count, offset;
+    for (size_t i = 0; i < graph->value_count; ++i)
+        if (has_memory(graph, &graph->values[i]) &&
+            (!value_elements(&graph->values[i], n, &count) || !take(&used, count, &offset)))
+            return too_large(n, err);
+    bncl_buffer *buffer;
+    bncl_status status = create_floats(graph, used, n, &buffer, err);
+    if (status != BNCL_OK)
+        return status;
+    used = 0;
+    for (size_t i = 0; i < graph->value_count; ++i)
+        if (has_memory(graph, &graph->values[i])) {
+            value_elements(&graph->values[i], n, &count);
+            take(&used, count, &graph->values[i].value_offset);
+        }
+    bncl_buffer_destroy(graph->activations);
+    graph->activations = buffer;
+    graph->activation_batch = n;
+    return BNCL_OK;
+}
+
+/* Lays the gradients out for batch size n, and behind them scratch for the largest; with `commit` the
+   offsets are kept. */
+static bool lay_out_gradients(bncl_graph *graph, size_t n, bool commit, size_t *used)
+{
+    size_t largest = 0, count, offset;
+    *used = 0;
+    for (size_t i = 0; i < graph->value_count; ++i) {
+        bncli_graph_value *value = &graph->values[i];
+        if (!value->requires_grad)
+            continue;
+        if (!value_elements(value, n, &count) || !take(used, count, &offset))
+            return false;
+        if (commit)
+            value->gradient_offset = offset;
+        largest = count > largest ? count : largest;
+    }
+    for (size_t i = 0; i < BNCLI_LAYER_INPUTS; ++i) {
+        if (!take(used, largest, &offset))
+            return false;
+        if (commit)
+            graph->scratch_offset[i] = offset;
+    }
+    return true;
+}
+
+bncl_status bncli_plan_backward(bncl_graph *graph, size_t n, bncl_error *err)
+{
+    if (graph->value_gradients != NULL && n <= graph->gradient_batch)
+        return BNCL_OK;
+    size_t elements;
+    if (!lay_out_gradients(graph, n, false, &elements))
+        return too_large(n, err);
+    bncl_buffer *buffer;
+    bncl_status status = create_floats(graph, elements, n, &buffer, err);
+    if (status != BNCL_OK)
+        return status;
+    lay_out_gradients(graph, n, true, &elements);
+    bncl_buffer_destroy(graph->value_gradients);
+    graph->value_gradients = buffer;
+    graph->gradient_batch = n;
+    return BNCL_OK;
+}
+
+static void empty_slot(bncl_graph *graph, size_t slot)
+{
+    for (size_t i = 0; i < graph->layer_count; ++i)
+        if (graph->layers[i].kind->unplan != NULL)
+            graph->layers[i].kind->unplan(&graph->layers[i], slot);
+    graph->slot_used[slot] = false;
+}
+
+/* A free slot, or the one that was used longest ago. */
+static size_t choose_slot(const bncl_graph *graph)
+{
+    size_t oldest = 0;
+    for (size_t slot = 0; slot < BNCLI_PLAN_SLOTS; ++slot) {
+        if (!graph->slot_used[slot])
+            return slot;
+        if (graph->slot_age[slot] < graph->slot_age[oldest])
+            oldest = slot;
+    }
+    return oldest;
+}
+
+/* Plans every layer's operator for batch size n in a slot. */
+static bncl_status plan_slot(bncl_graph *graph, size_t n, size_t slot, bncl_error *err)
+{
+    bncl_status status = BNCL_OK;
+    empty_slot(graph, slot);
+    for (size_t i = 0; i < graph->layer_count && status == BNCL_OK; ++i) {
+        bncli_layer *layer = &graph->layers[i];
+        if (layer->kind->plan == NULL)
+            continue;
+        status = layer->kind->plan(layer, slot, n, err);
+        if (status != BNCL_OK)
+            bncli_fail_within(err, status, layer->name);
+    }
+    if (status != BNCL_OK) {
+        empty_slot(graph, slot);
+        return status;
+    }
+    graph->slot_used[slot] = true;
+    graph->slot_batch[slot] = n;
+    return BNCL_OK;
+}
+
+bncl_status bncli_plan_forward(bncl_graph *graph, size_t n, size_t *slot, bncl_error *err)
+{
+    size_t found = 0;
+    while (found < BNCLI_PLAN_SLOTS && !(graph->slot_used[found] && graph->slot_batch[found] == n))
+        ++found;
+    bncl_status status = BNCL_OK;
+    if (found == BNCLI_PLAN_SLOTS) {
+        found = choose_slot(graph);
+        status = plan_slot(graph, n, found, err);
+    }
+    if (status == BNCL_OK)
+        status = plan_activations(graph, n, err);
+    if (status != BNCL_OK)
+        return status;
+    graph->slot_age[found] = ++graph->clock;
+    *slot = found;
+    return BNCL_OK;
+}
+
+void bncli_plan_destroy(bncl_graph *graph)
+{
+    for (size_t slot = 0; slot < BNCLI_PLAN_SLOTS; ++slot)
+        if (graph->slot_used[slot])
+            empty_slot(graph, slot);
+    bncl_buffer_destroy(graph->activations);
+    bncl_buffer_destroy(graph->value_gradients);
+}

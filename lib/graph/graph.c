@@ -1,0 +1,340 @@
+/* The graph: its life, its mode, and its passes forward and backward. */
+#include "graph/graph.h"
+
+#include <stdio.h>
+#include <string.h>
+
+#include "base/alloc.h"
+#include "base/error.h"
+#include "graph/buffer_plan.h"
+#include "graph/parameters.h"
+#include "ops/operand.h"
+#include "runtime/queue.h"
+
+bncl_status bncl_graph_create(bncl_context *context, bncl_graph **out, bncl_error *err)
+{
+    bncli_error_clear(err);
+    if (context == NULL || out == NULL)
+        return bncli_fail(err, BNCL_ERROR_ARGUMENT, "context or out is NULL");
+    bncl_graph *graph;
+    bncl_status status = bncli_new(&graph, 1, sizeof *graph, err);
+    if (status != BNCL_OK)
+        return status;
+    graph->context = context;
+    graph->training = true;
+    *out = graph;
+    return BNCL_OK;
+}
+
+void bncl_graph_destroy(bncl_graph *graph)
+{
+    if (graph == NULL)
+        return;
+    bncli_plan_destroy(graph);
+    bncli_parameters_destroy(graph);
+    for (size_t i = 0; i < graph->layer_count; ++i)
+        if (graph->layers[i].kind->destroy != NULL)
+            graph->layers[i].kind->destroy(&graph->layers[i]);
+    bncl_elementwise_destroy(graph->elementwise);
+    bncli_free(graph->layers);
+    bncli_free(graph->values);
+    bncli_free(graph->inputs);
+    bncli_free(graph);
+}
+
+bncl_status bncli_graph_require(const bncl_graph *graph, bool built, const char *call,
+                                bncl_error *err)
+{
+    const bool is_built = graph->state != BNCLI_GRAPH_BUILDING;
+    if (is_built == built)
+        return BNCL_OK;
+    return bncli_fail(err, BNCL_ERROR_STATE,
+                      built ? "%s: the graph is still being built: call bncl_graph_plan first"
+                            : "%s: the graph is already planned, nothing can be added to it",
+                      call);
+}
+
+/* Every layer must lead to the output. */
+static bncl_status check_all_used(const bncl_graph *graph, bncl_value output, bncl_error *err)
+{
+    for (size_t i = 0; i < graph->layer_count; ++i) {
+        const bncl_value value = graph->layers[i].output;
+        bool used = value == output;
+        for (size_t j = i + 1; j < graph->layer_count && !used; ++j)
+            for (size_t k = 0; k < graph->layers[j].input_count; ++k)
+                used = used || graph->layers[j].inputs[k] == value;
+        if (!used)
+            return bncli_fail(err, BNCL_ERROR_SHAPE, "the output does not depend on layer '%s'",
+                              graph->layers[i].name);
+    }
+    return BNCL_OK;
+}
+
+bncl_status bncl_graph_plan(bncl_graph *graph, bncl_value output, uint64_t seed, bncl_queue *queue,
+                            bncl_error *err)
+{
+    bncli_error_clear(err);
+    if (graph == NULL)
+        return bncli_fail(err, BNCL_ERROR_ARGUMENT, "graph is NULL");
+    bncl_status status = bncli_graph_require(graph, false, "bncl_graph_plan", err);
+    if (status == BNCL_OK)
+        status = bncli_queue_check(graph->context, queue, err);
+    if (status != BNCL_OK)
+        return status;
+    if (output < 0 || (size_t)output >= graph->value_count || graph->values[output].producer < 0)
+        return bncli_fail(err, BNCL_ERROR_ARGUMENT, "%d is no value that a layer gives", output);
+    status = check_all_used(graph, output, err);
+    if (status == BNCL_OK && graph->elementwise == NULL)
+        status = bncl_elementwise_create(graph->context, &graph->elementwise, err);
+    if (status == BNCL_OK)
+        status = bncli_parameters_create(graph, seed, queue, err);
+    if (status != BNCL_OK)
+        return status;
+    graph->output = output;
+    graph->state = BNCLI_GRAPH_PLANNED;
+    return BNCL_OK;
+}
+
+static bncl_status set_training(bncl_graph *graph, bool training, bncl_error *err)
+{
+    bncli_error_clear(err);
+    if (graph == NULL)
+        return bncli_fail(err, BNCL_ERROR_ARGUMENT, "graph is NULL");
+    graph->training = training;
+    return BNCL_OK;
+}
+
+bncl_status bncl_graph_train(bncl_graph *graph, bncl_error *err)
+{
+    return set_training(graph, true, err);
+}
+
+bncl_status bncl_graph_eval(bncl_graph *graph, bncl_error *err)
+{
+    return set_training(graph, false, err);
+}
+
+bncl_status bncl_graph_freeze(bncl_graph *graph, const char *layer, bool frozen, bncl_error *err)
+{
+    bncli_error_clear(err);
+    if (graph == NULL || layer == NULL)
+        return bncli_fail(err, BNCL_ERROR_ARGUMENT, "graph or layer is NULL");
+    for (size_t i = 0; i < graph->layer_count; ++i)
+        if (strcmp(graph->layers[i].name, layer) == 0) {
+            graph->layers[i].frozen = frozen;
+            return BNCL_OK;
+        }
+    return bncli_fail(err, BNCL_ERROR_ARGUMENT, "there is no layer '%.100s'", layer);
+}
+
+/* Checks one input against its declared shape, and that it has the batch size of the first. */
+static bncl_status check_input(const bncl_graph *graph, const bncl_tensor *inputs, size_t index,
+                               bncl_error *err)
+{
+    const bncl_tensor *input = &inputs[index];
+    const bncli_shape *shape = &graph->values[graph->inputs[index]].shape;
+    size_t dims[BNCL_MAX_RANK] = {inputs[0].rank > 0 ? inputs[0].dims[0] : 0};
+    memcpy(dims + 1, shape->dims, (size_t)shape->rank * sizeof *dims);
+    char name[32] = "input";
+    if (graph->input_count > 1)
+        snprintf(name, sizeof name, "input %zu", index);
+    return bncli_operand_check(graph->context, (bncli_operand){input, name}, BNCL_F32,
+                               shape->rank + 1, dims, err);
+}
+
+static bncl_status check_forward(const bncl_graph *graph, const bncl_queue *queue,
+                                 const bncl_tensor *inputs, size_t count, bncl_error *err)
+{
+    if (graph == NULL || inputs == NULL)
+        return bncli_fail(err, BNCL_ERROR_ARGUMENT, "graph or inputs is NULL");
+    bncl_status status = bncli_graph_require(graph, true, "bncl_graph_forward", err);
+    if (status == BNCL_OK)
+        status = bncli_queue_check(graph->context, queue, err);
+    if (status == BNCL_OK && count != graph->input_count)
+        status = bncli_fail(err, BNCL_ERROR_ARGUMENT, "expected %zu inputs, got %zu",
+                            graph->input_count, count);
+    for (size_t i = 0; i < count && status == BNCL_OK; ++i)
+        status = check_input(graph, inputs, i, err);
+    return status;
+}
+
+/* Points every value at its memory for this pass. */
+static void place_values(bncl_graph *graph, const bncl_tensor *inputs, size_t n)
+{
+    for (size_t i = 0; i < graph->input_count; ++i)
+        graph->values[graph->inputs[i]].value = inputs[i];
+    for (size_t i = 0; i < graph->layer_count; ++i) {
+        const bncli_layer *layer = &graph->layers[i];
+        bncli_graph_value *y = &graph->values[layer->output];
+        if (layer->kind->aliases) {
+            const bncl_tensor *x = &graph->values[layer->inputs[0]].value;
+            y->value = bncli_value_tensor(x->buffer, x->offset, n, &y->shape);
+        } else {
+            y->value = bncli_value_tensor(graph->activations, y->value_offset, n, &y->shape);
+        }
+    }
+}
+
+static bncli_layer_run run_of(const bncl_graph *graph, const bncli_layer *layer, bncl_queue *queue)
+{
+    bncli_layer_run run = {.queue = queue,
+                           .elementwise = graph->elementwise,
+                           .slot = graph->slot,
+                           .training = graph->training && !layer->frozen,
+                           .y = &graph->values[layer->output].value};
+    for (size_t i = 0; i < layer->input_count; ++i)
+        run.x[i] = &graph->values[layer->inputs[i]].value;
+    return run;
+}
+
+static bncl_status run_forward(bncl_graph *graph, bncl_queue *queue, bncl_error *err)
+{
+    for (size_t i = 0; i < graph->layer_count; ++i) {
+        bncli_layer *layer = &graph->layers[i];
+        const bncli_layer_run run = run_of(graph, layer, queue);
+        bncl_status status = layer->kind->forward(layer, &run, err);
+        if (status != BNCL_OK)
+            return bncli_fail_within(err, status, layer->name);
+    }
+    return BNCL_OK;
+}
+
+bncl_status bncl_graph_forward(bncl_graph *graph, bncl_queue *queue, const bncl_tensor *inputs,
+                               size_t count, bncl_tensor *output, const bncl_sync *sync,
+                               bncl_error *err)
+{
+    bncli_error_clear(err);
+    bncl_status status = check_forward(graph, queue, inputs, count, err);
+    if (status != BNCL_OK)
+        return status;
+    const size_t n = inputs[0].dims[0];
+    size_t slot;
+    graph->state = BNCLI_GRAPH_PLANNED;
+    graph->has_backward = false;
+    status = bncli_plan_forward(graph, n, &slot, err);
+    if (status == BNCL_OK)
+        status = bncli_queue_begin(queue, sync, err);
+    if (status != BNCL_OK)
+        return status;
+    graph->slot = slot;
+    graph->batch = n;
+    place_values(graph, inputs, n);
+    status = run_forward(graph, queue, err);
+    if (status == BNCL_OK)
+        status = bncli_queue_end(queue, sync, err);
+    if (status != BNCL_OK)
+        return status;
+    for (size_t i = 0; i < graph->layer_count; ++i)
+        if (graph->layers[i].kind->commit != NULL)
+            graph->layers[i].kind->commit(&graph->layers[i]);
+    graph->state = BNCLI_GRAPH_READY;
+    if (output != NULL)
+        *output = graph->values[graph->output].value;
+    return BNCL_OK;
+}
+
+/* Where a layer's gradient with respect to an input goes: the value's own gradient when it is the
+   first to arrive there, else scratch, to be added. Absent when nobody asks for it. */
+static void place_gradients(const bncl_graph *graph, const bncli_layer *layer, bncli_layer_run *run)
+{
+    for (size_t i = 0; i < layer->input_count; ++i) {
+        const bncli_graph_value *x = &graph->values[layer->inputs[i]];
+        if (!x->requires_grad)
+            continue;
+        const bool first = !x->has_gradient && !(i > 0 && layer->inputs[i] == layer->inputs[0]);
+        run->dx[i] = bncli_value_tensor(graph->value_gradients,
+                                        first ? x->gradient_offset : graph->scratch_offset[i],
+                                        graph->batch, &x->shape);
+    }
+}
+
+/* Adds what went to scratch, and marks what has arrived. */
+static bncl_status collect_gradients(bncl_graph *graph, const bncli_layer *layer,
+                                     const bncli_layer_run *run, bncl_error *err)
+{
+    bncl_status status = BNCL_OK;
+    for (size_t i = 0; i < layer->input_count && status == BNCL_OK; ++i) {
+        bncli_graph_value *x = &graph->values[layer->inputs[i]];
+        if (run->dx[i].buffer == NULL)
+            continue;
+        if (x->has_gradient)
+            status = bncl_add(graph->elementwise, run->queue, &x->gradient, &run->dx[i],
+                              &x->gradient, NULL, err);
+        else
+            x->gradient = run->dx[i];
+        x->has_gradient = true;
+    }
+    return status;
+}
+
+static bncl_status run_backward(bncl_graph *graph, bncl_queue *queue, const bncl_tensor *dy,
+                                bncl_error *err)
+{
+    for (size_t i = 0; i < graph->value_count; ++i)
+        graph->values[i].has_gradient = false;
+    graph->values[graph->output].gradient = *dy;
+    graph->values[graph->output].has_gradient = true;
+    for (size_t i = graph->layer_count; i-- > 0;) {
+        bncli_layer *layer = &graph->layers[i];
+        bncli_graph_value *y = &graph->values[layer->output];
+        if (!y->requires_grad)
+            continue;
+        bncli_layer_run run = run_of(graph, layer, queue);
+        run.dy = &y->gradient;
+        place_gradients(graph, layer, &run);
+        bncl_status status = layer->kind->backward(layer, &run, err);
+        if (status == BNCL_OK)
+            status = collect_gradients(graph, layer, &run, err);
+        if (status != BNCL_OK)
+            return bncli_fail_within(err, status, layer->name);
+    }
+    return BNCL_OK;
+}
+
+bncl_status bncl_graph_backward(bncl_graph *graph, bncl_queue *queue, const bncl_tensor *dy,
+                                const bncl_sync *sync, bncl_error *err)
+{
+    bncli_error_clear(err);
+    if (graph == NULL || dy == NULL)
+        return bncli_fail(err, BNCL_ERROR_ARGUMENT, "graph or dy is NULL");
+    if (graph->state != BNCLI_GRAPH_READY)
+        return bncli_fail(err, BNCL_ERROR_STATE,
+                          "bncl_graph_backward: call bncl_graph_forward first");
+    bncl_status status = bncli_queue_check(graph->context, queue, err);
+    const bncl_tensor *y = &graph->values[graph->output].value;
+    if (status == BNCL_OK)
+        status = bncli_operand_check(graph->context, (bncli_operand){dy, "dy"}, BNCL_F32, y->rank,
+                                     y->dims, err);
+    if (status != BNCL_OK)
+        return status;
+    graph->has_backward = false;
+    status = bncli_plan_backward(graph, graph->batch, err);
+    if (status == BNCL_OK)
+        status = bncli_queue_begin(queue, sync, err);
+    if (status == BNCL_OK)
+        status = run_backward(graph, queue, dy, err);
+    if (status == BNCL_OK)
+        status = bncli_queue_end(queue, sync, err);
+    if (status == BNCL_OK)
+        graph->has_backward = true;
+    return status;
+}
+
+bncl_status bncl_graph_input_gradient(const bncl_graph *graph, size_t index, bncl_tensor *out,
+                                      bncl_error *err)
+{
+    bncli_error_clear(err);
+    if (graph == NULL || out == NULL)
+        return bncli_fail(err, BNCL_ERROR_ARGUMENT, "graph or out is NULL");
+    if (index >= graph->input_count)
+        return bncli_fail(err, BNCL_ERROR_ARGUMENT, "expected an index below %zu, got %zu",
+                          graph->input_count, index);
+    const bncli_graph_value *value = &graph->values[graph->inputs[index]];
+    if (!value->requires_grad)
+        return bncli_fail(err, BNCL_ERROR_ARGUMENT, "input %zu does not require a gradient", index);
+    if (!graph->has_backward)
+        return bncli_fail(err, BNCL_ERROR_STATE,
+                          "no bncl_graph_backward since the last bncl_graph_forward");
+    *out = value->gradient;
+    return BNCL_OK;
+}

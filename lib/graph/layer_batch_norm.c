@@ -1,0 +1,164 @@
+/* The batch norm layer: its running statistics, and which ones a pass uses. */
+#include <bncl/batch_norm.h>
+#include <bncl/buffer.h>
+
+#include "base/alloc.h"
+#include "graph/layer.h"
+#include "runtime/buffer.h"
+
+/* Row `row` of a [rows][channels] buffer; absent when there is no buffer. */
+static bncl_tensor row_of(bncl_buffer *buffer, size_t row, size_t channels)
+{
+    return (bncl_tensor){.buffer = buffer,
+                         .offset = row * channels,
+                         .dtype = BNCL_F32,
+                         .rank = 1,
+                         .dims = {channels}};
+}
+
+static bncl_status create_buffer(bncli_layer *layer, size_t rows, bncl_buffer **out,
+                                 bncl_error *err)
+{
+    return bncl_buffer_create(layer->context, rows * layer->of.batch_norm->channels * sizeof(float),
+                              out, err);
+}
+
+/* running_mean = 0, running_var = 1, in both buffers. */
+static bncl_status reset_running(bncli_batch_norm_state *state, bncl_queue *queue, bncl_error *err)
+{
+    bncl_buffer *buffers[] = {state->running, state->next};
+    bncl_status status = BNCL_OK;
+    for (size_t i = 0; i < 4 && status == BNCL_OK; ++i) {
+        const bncl_tensor row = row_of(buffers[i / 2], i % 2, state->channels);
+        status = bncl_tensor_fill(queue, &row, (double)(i % 2), NULL, err);
+    }
+    return status;
+}
+
+static bncl_status create_state(bncli_layer *layer, bncl_queue *queue, bncl_error *err)
+{
+    bncli_batch_norm_state *state = layer->of.batch_norm;
+    bncl_status status = create_buffer(layer, 3, &state->save, err);
+    if (status != BNCL_OK || !state->options.track_running_stats)
+        return status;
+    status = create_buffer(layer, 2, &state->running, err);
+    if (status == BNCL_OK)
+        status = create_buffer(layer, 2, &state->next, err);
+    return status == BNCL_OK ? reset_running(state, queue, err) : status;
+}
+
+static void unplan(bncli_layer *layer, size_t slot)
+{
+    bncl_batch_norm_destroy(layer->of.batch_norm->plans[slot]);
+    layer->of.batch_norm->plans[slot] = NULL;
+}
+
+static void destroy_state(bncli_layer *layer)
+{
+    bncli_batch_norm_state *state = layer->of.batch_norm;
+    bncl_buffer_destroy(state->running);
+    bncl_buffer_destroy(state->next);
+    bncl_buffer_destroy(state->save);
+    state->running = state->next = state->save = NULL;
+}
+
+static void destroy(bncli_layer *layer)
+{
+    bncli_free(layer->of.batch_norm);
+}
+
+static bncl_status plan(bncli_layer *layer, size_t slot, size_t n, bncl_error *err)
+{
+    const bncli_batch_norm_state *state = layer->of.batch_norm;
+    const bncli_shape *shape = &layer->input_shape;
+    size_t dims[BNCL_MAX_RANK] = {n};
+    for (int i = 0; i < shape->rank; ++i)
+        dims[i + 1] = shape->dims[i];
+    return bncl_batch_norm_create(layer->context, state->layout, BNCL_F32, shape->rank + 1, dims,
+                                  &state->options.norm, &layer->of.batch_norm->plans[slot], err);
+}
+
+static bncl_status forward(bncli_layer *layer, const bncli_layer_run *run, bncl_error *err)
+{
+    bncli_batch_norm_state *state = layer->of.batch_norm;
+    const size_t c = state->channels;
+    state->updated = false;
+    state->next_batches = state->batches;
+    state->used_batch = run->training || state->running == NULL;
+    bncl_batch_norm_forward args = {
+        .x = *run->x[0],
+        .y = *run->y,
+        .gamma = layer->parameters[0].value,
+        .beta = layer->parameters[1].value,
+        .running_mean = row_of(state->running, 0, c),
+        .running_var = row_of(state->running, 1, c),
+        .next_mean = row_of(state->next, 0, c),
+        .next_var = row_of(state->next, 1, c),
+        .save_mean = row_of(state->save, 0, c),
+        .save_mean_lo = row_of(state->save, 1, c),
+        .save_invstd = row_of(state->save, 2, c),
+        .num_batches_tracked = &state->next_batches,
+    };
+    bncl_batch_norm *op = state->plans[run->slot];
+    if (!run->training)
+        return bncl_batch_norm_forward_eval(op, run->queue, &args, NULL, err);
+    bncl_status status = bncl_batch_norm_forward_train(op, run->queue, &args, NULL, err);
+    state->updated = status == BNCL_OK && state->running != NULL;
+    return status;
+}
+
+static void commit(bncli_layer *layer)
+{
+    bncli_batch_norm_state *state = layer->of.batch_norm;
+    if (!state->updated)
+        return;
+    bncli_buffer_swap(state->running, state->next);
+    state->batches = state->next_batches;
+    state->updated = false;
+}
+
+static bncl_status backward(bncli_layer *layer, const bncli_layer_run *run, bncl_error *err)
+{
+    const bncli_batch_norm_state *state = layer->of.batch_norm;
+    const size_t c = state->channels;
+    const bncl_batch_norm_backward args = {
+        .x = *run->x[0],
+        .dy = *run->dy,
+        .gamma = layer->parameters[0].value,
+        .running_mean = row_of(state->running, 0, c),
+        .running_var = row_of(state->running, 1, c),
+        .save_mean = row_of(state->save, 0, c),
+        .save_mean_lo = row_of(state->save, 1, c),
+        .save_invstd = row_of(state->save, 2, c),
+        .dx = run->dx[0],
+        .dgamma = layer->parameters[0].gradient,
+        .dbeta = layer->parameters[1].gradient,
+    };
+    bncl_batch_norm *op = state->plans[run->slot];
+    if (state->used_batch)
+        return bncl_batch_norm_backward_train(op, run->queue, &args, NULL, err);
+    return bncl_batch_norm_backward_eval(op, run->queue, &args, NULL, err);
+}
+
+const bncli_layer_kind bncli_layer_batch_norm = {.name = "batch_norm",
+                                                 .plan = plan,
+                                                 .unplan = unplan,
+                                                 .forward = forward,
+                                                 .backward = backward,
+                                                 .create_state = create_state,
+                                                 .destroy_state = destroy_state,
+                                                 .commit = commit,
+                                                 .destroy = destroy};
+
+bncli_batch_norm_state *bncli_tracked_state(const bncli_layer *layer)
+{
+    if (layer->kind != &bncli_layer_batch_norm)
+        return NULL;
+    bncli_batch_norm_state *state = layer->of.batch_norm;
+    return state->options.track_running_stats ? state : NULL;
+}
+
+bncl_tensor bncli_running_row(const bncli_batch_norm_state *state, size_t row)
+{
+    return row_of(state->running, row, state->channels);
+}

@@ -1,0 +1,117 @@
+/* Batch norm plans: their making and their end. */
+#include "ops/batch_norm.h"
+
+#include <string.h>
+
+#include "base/alloc.h"
+#include "base/error.h"
+#include "tensor/size.h"
+
+bncl_batch_norm_options bncl_batch_norm_options_default(void)
+{
+    return (bncl_batch_norm_options){.eps = 1e-5, .momentum = 0.1, .cumulative = false};
+}
+
+/* partial [4][tiles][channels], then coefficients [5][channels]. */
+static bncl_status create_workspace(bncl_batch_norm *plan, bncl_error *err)
+{
+    const size_t partial_dims[] = {4, plan->tiles, plan->geometry.channels};
+    const size_t coefficient_dims[] = {5, plan->geometry.channels};
+    size_t partial, floats, bytes;
+    if (!bncli_size_product(3, partial_dims, &partial) ||
+        !bncli_size_add(partial, 5 * plan->geometry.channels, &floats) ||
+        !bncli_size_mul(floats, sizeof(float), &bytes))
+        return bncli_fail(err, BNCL_ERROR_SHAPE, "the workspace's size overflows");
+    bncl_status status = bncl_buffer_create(plan->context, bytes, &plan->workspace, err);
+    if (status == BNCL_OK)
+        status =
+            bncl_tensor_init(&plan->partial, plan->workspace, 0, BNCL_F32, 3, partial_dims, err);
+    if (status == BNCL_OK)
+        status = bncl_tensor_init(&plan->coefficients, plan->workspace, partial, BNCL_F32, 2,
+                                  coefficient_dims, err);
+    return status;
+}
+
+static bncl_status check_create(bncl_context *context, bncl_dtype dtype, const size_t *dims,
+                                bncl_batch_norm **out, bncl_error *err)
+{
+    if (context == NULL || dims == NULL || out == NULL)
+        return bncli_fail(err, BNCL_ERROR_ARGUMENT, "context, dims or out is NULL");
+    if (dtype != BNCL_F32)
+        return bncli_fail(err, BNCL_ERROR_DTYPE, "batch norm: expected f32, got %s",
+                          bncl_dtype_name(dtype));
+    return BNCL_OK;
+}
+
+bncl_status bncl_batch_norm_create(bncl_context *context, bncl_layout layout, bncl_dtype dtype,
+                                   int rank, const size_t *dims,
+                                   const bncl_batch_norm_options *options, bncl_batch_norm **out,
+                                   bncl_error *err)
+{
+    bncli_error_clear(err);
+    bncl_status status = check_create(context, dtype, dims, out, err);
+    bncli_geometry geometry;
+    if (status == BNCL_OK)
+        status = bncli_geometry_of(layout, rank, dims, &geometry, err);
+    if (status != BNCL_OK)
+        return status;
+    bncl_batch_norm *plan;
+    status = bncli_new(&plan, 1, sizeof *plan, err);
+    if (status != BNCL_OK)
+        return status;
+    plan->context = context;
+    plan->options = options != NULL ? *options : bncl_batch_norm_options_default();
+    plan->dtype = dtype;
+    plan->rank = rank;
+    memcpy(plan->dims, dims, (size_t)rank * sizeof *dims);
+    plan->geometry = geometry;
+    plan->tiles = (geometry.count + BNCLI_TILE - 1) / BNCLI_TILE;
+    status = bncli_batch_norm_choose(plan, err);
+    if (status == BNCL_OK)
+        status = create_workspace(plan, err);
+    if (status != BNCL_OK) {
+        bncl_batch_norm_destroy(plan);
+        return status;
+    }
+    *out = plan;
+    return BNCL_OK;
+}
+
+void bncl_batch_norm_destroy(bncl_batch_norm *plan)
+{
+    if (plan == NULL)
+        return;
+    for (int step = 0; step < BNCLI_BATCH_NORM_STEPS; ++step)
+        bncli_kernel_destroy(plan->kernels[step]);
+    bncl_buffer_destroy(plan->workspace);
+    bncli_free(plan);
+}
+
+bncl_status bncli_batch_norm_step_run(bncl_batch_norm *plan, bncli_batch_norm_step step,
+                                      bncl_queue *queue, const bncli_argument *arguments,
+                                      size_t count, bncl_event **signal, bncl_error *err)
+{
+    return bncli_launch(queue, plan->kernels[step], &plan->grids[step], arguments, count, signal,
+                        err);
+}
+
+bncl_status bncli_batch_norm_use_running(bncl_batch_norm *plan, bncl_queue *queue,
+                                         const bncl_tensor *running_mean,
+                                         const bncl_tensor *running_var, const bncl_tensor *gamma,
+                                         const bncl_tensor *beta, bncl_error *err)
+{
+    unsigned flags = (gamma->buffer != NULL ? BNCLI_HAS_GAMMA : 0u) |
+                     (beta->buffer != NULL ? BNCLI_HAS_BETA : 0u);
+    const bncli_argument arguments[] = {
+        bncli_arg_tensor(running_mean),
+        bncli_arg_tensor(running_var),
+        bncli_arg_tensor(gamma),
+        bncli_arg_tensor(beta),
+        bncli_arg_tensor(&plan->coefficients),
+        bncli_arg_uint(flags),
+        bncli_arg_uint(plan->geometry.channels),
+        bncli_arg_float(plan->options.eps),
+    };
+    return bncli_batch_norm_step_run(plan, BNCLI_RUNNING_COEFFICIENTS, queue, arguments,
+                                     BNCLI_COUNT(arguments), NULL, err);
+}

@@ -1,0 +1,77 @@
+/* Internal to floor 4: the parts of batch norm. */
+#ifndef BNCLI_BATCH_NORM_H
+#define BNCLI_BATCH_NORM_H
+
+#include <stdbool.h>
+
+#include <bncl/batch_norm.h>
+#include <bncl/buffer.h>
+
+#include "program/tuning.h"
+#include "runtime/launch.h"
+#include "tensor/geometry.h"
+
+/* Values of a channel in a tile: TILE of kernels/merge_order.cl. */
+#define BNCLI_TILE 1024
+
+/* The kernels of a plan; each variant of a step stands for itself. */
+typedef enum bncli_batch_norm_step {
+    BNCLI_STATISTICS,
+    BNCLI_STATISTICS_MERGE,
+    BNCLI_RUNNING_UPDATE,
+    BNCLI_RUNNING_COEFFICIENTS,
+    BNCLI_APPLY,
+    BNCLI_BACKWARD_SUMS,
+    BNCLI_BACKWARD_MERGE,
+    BNCLI_BACKWARD_APPLY,
+    BNCLI_BACKWARD_APPLY_FROZEN,
+    BNCLI_BATCH_NORM_STEPS
+} bncli_batch_norm_step;
+
+/* Flags of the merging kernels, as the .cl files name them. */
+enum { BNCLI_HAS_GAMMA = 1, BNCLI_HAS_BETA = 2, BNCLI_HAS_SAVE = 4 };
+enum { BNCLI_HAS_DGAMMA = 2, BNCLI_HAS_DBETA = 4, BNCLI_FROZEN = 8 };
+
+struct bncl_batch_norm {
+    bncl_context *context; /* borrowed */
+    bncl_batch_norm_options options;
+    bncl_dtype dtype;
+    int rank;
+    size_t dims[BNCL_MAX_RANK];
+    bncli_geometry geometry;
+    size_t tiles; /* of a channel */
+    bncli_tuning tuning;
+    bncl_buffer *workspace;
+    bncl_tensor partial;      /* [4][tiles][channels] in the workspace */
+    bncl_tensor coefficients; /* [5][channels] */
+    bncli_kernel *kernels[BNCLI_BATCH_NORM_STEPS];
+    bncli_grid grids[BNCLI_BATCH_NORM_STEPS];
+};
+
+/* Chooses variants for the plan's geometry and device, and builds their kernels and grids
+   (batch_norm_plan.c). Errors: ARGUMENT, NO_COMPILER, BUILD, MEMORY, OPENCL. */
+bncl_status bncli_batch_norm_choose(bncl_batch_norm *plan, bncl_error *err);
+
+/* Which statistics a call works with. */
+typedef enum bncli_statistics { BNCLI_BATCH_STATISTICS, BNCLI_RUNNING_STATISTICS } bncli_statistics;
+
+/* The checks of a call, in PyTorch's order (batch_norm_check.c). Errors: as batch_norm.h says. */
+bncl_status bncli_batch_norm_check_forward(const bncl_batch_norm *plan, const bncl_queue *queue,
+                                           const bncl_batch_norm_forward *args,
+                                           bncli_statistics statistics, bncl_error *err);
+bncl_status bncli_batch_norm_check_backward(const bncl_batch_norm *plan, const bncl_queue *queue,
+                                            const bncl_batch_norm_backward *args,
+                                            bncli_statistics statistics, bncl_error *err);
+
+/* Runs one step of the plan on its grid. */
+bncl_status bncli_batch_norm_step_run(bncl_batch_norm *plan, bncli_batch_norm_step step,
+                                      bncl_queue *queue, const bncli_argument *arguments,
+                                      size_t count, bncl_event **signal, bncl_error *err);
+
+/* Writes the coefficients that running statistics give. */
+bncl_status bncli_batch_norm_use_running(bncl_batch_norm *plan, bncl_queue *queue,
+                                         const bncl_tensor *running_mean,
+                                         const bncl_tensor *running_var, const bncl_tensor *gamma,
+                                         const bncl_tensor *beta, bncl_error *err);
+
+#endif

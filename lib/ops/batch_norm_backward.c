@@ -1,0 +1,167 @@
+/* Backward: the sums Σdy and Σdy·(x-mean), dgamma and dbeta from them, then dx. */
+#include "ops/batch_norm.h"
+
+#include "base/error.h"
+#include "ops/operand.h"
+#include "runtime/queue.h"
+
+/* The statistics that a backward call goes through. */
+typedef struct through {
+    bool frozen;
+    const bncl_tensor *mean, *mean_lo; /* mean_lo absent when frozen */
+    const bncl_tensor *invstd;         /* running_var when frozen */
+} through;
+
+static bncl_status run_sums(bncl_batch_norm *plan, bncl_queue *queue,
+                            const bncl_batch_norm_backward *args, const through *stats,
+                            bncl_error *err)
+{
+    const bncli_geometry *g = &plan->geometry;
+    bncli_argument arguments[10] = {
+        bncli_arg_tensor(&args->x),       bncli_arg_tensor(&args->dy),
+        bncli_arg_tensor(stats->mean),    bncli_arg_tensor(stats->mean_lo),
+        bncli_arg_tensor(&plan->partial), bncli_arg_uint(!stats->frozen),
+        bncli_arg_uint(g->channels),
+    };
+    size_t count = 7;
+    if (g->inner != 1)
+        arguments[count++] = bncli_arg_uint(g->inner);
+    arguments[count++] = bncli_arg_uint(g->count);
+    arguments[count++] = bncli_arg_uint(plan->tiles);
+    return bncli_batch_norm_step_run(plan, BNCLI_BACKWARD_SUMS, queue, arguments, count, NULL, err);
+}
+
+static bncl_status run_merge(bncl_batch_norm *plan, bncl_queue *queue,
+                             const bncl_batch_norm_backward *args, const through *stats,
+                             bncl_event **signal, bncl_error *err)
+{
+    unsigned flags = (bncli_present(&args->gamma) ? BNCLI_HAS_GAMMA : 0u) |
+                     (bncli_present(&args->dgamma) ? BNCLI_HAS_DGAMMA : 0u) |
+                     (bncli_present(&args->dbeta) ? BNCLI_HAS_DBETA : 0u) |
+                     (stats->frozen ? BNCLI_FROZEN : 0u);
+    const bncli_argument arguments[] = {
+        bncli_arg_tensor(&plan->partial),
+        bncli_arg_tensor(&plan->coefficients),
+        bncli_arg_tensor(&args->gamma),
+        bncli_arg_tensor(stats->mean),
+        bncli_arg_tensor(stats->mean_lo),
+        bncli_arg_tensor(stats->invstd),
+        bncli_arg_tensor(&args->dgamma),
+        bncli_arg_tensor(&args->dbeta),
+        bncli_arg_uint(flags),
+        bncli_arg_uint(plan->geometry.channels),
+        bncli_arg_uint(plan->geometry.count),
+        bncli_arg_uint(plan->tiles),
+        bncli_arg_float(plan->options.eps),
+    };
+    return bncli_batch_norm_step_run(plan, BNCLI_BACKWARD_MERGE, queue, arguments,
+                                     BNCLI_COUNT(arguments), signal, err);
+}
+
+static bncl_status run_apply(bncl_batch_norm *plan, bncl_queue *queue,
+                             const bncl_batch_norm_backward *args, bool frozen, bncl_event **signal,
+                             bncl_error *err)
+{
+    const bncli_geometry *g = &plan->geometry;
+    const bool rows = g->inner == 1;
+    const bncli_argument lines = bncli_arg_uint(rows ? g->outer : g->outer * g->channels);
+    const bncli_argument length = bncli_arg_uint(rows ? g->channels : g->inner);
+    if (frozen) {
+        const bncli_argument arguments[] = {bncli_arg_tensor(&args->dy),
+                                            bncli_arg_tensor(&args->dx),
+                                            bncli_arg_tensor(&plan->coefficients),
+                                            lines,
+                                            length,
+                                            bncli_arg_uint(g->channels)};
+        return bncli_batch_norm_step_run(plan, BNCLI_BACKWARD_APPLY_FROZEN, queue, arguments,
+                                         BNCLI_COUNT(arguments), signal, err);
+    }
+    const bncli_argument arguments[] = {bncli_arg_tensor(&args->x),
+                                        bncli_arg_tensor(&args->dy),
+                                        bncli_arg_tensor(&args->dx),
+                                        bncli_arg_tensor(&plan->coefficients),
+                                        lines,
+                                        length,
+                                        bncli_arg_uint(g->channels)};
+    return bncli_batch_norm_step_run(plan, BNCLI_BACKWARD_APPLY, queue, arguments,
+                                     BNCLI_COUNT(arguments), signal, err);
+}
+
+/* An empty batch has zero gradients, and an empty dx. */
+static bncl_status run_empty(bncl_queue *queue, const bncl_batch_norm_backward *args,
+                             const bncl_sync *sync, bncl_error *err)
+{
+    bncl_status status = BNCL_OK;
+    if (bncli_present(&args->dgamma))
+        status = bncl_tensor_fill(queue, &args->dgamma, 0.0, NULL, err);
+    if (status == BNCL_OK && bncli_present(&args->dbeta))
+        status = bncl_tensor_fill(queue, &args->dbeta, 0.0, NULL, err);
+    return status == BNCL_OK ? bncli_queue_end(queue, sync, err) : status;
+}
+
+static bncl_status run(bncl_batch_norm *plan, bncl_queue *queue,
+                       const bncl_batch_norm_backward *args, const through *stats,
+                       const bncl_sync *sync, bncl_error *err)
+{
+    bncl_status status = bncli_queue_begin(queue, sync, err);
+    if (status != BNCL_OK)
+        return status;
+    if (plan->geometry.total == 0)
+        return run_empty(queue, args, sync, err);
+    bncl_event **signal = bncli_sync_signal(sync);
+    const bool dx = bncli_present(&args->dx);
+    const bool gradients = bncli_present(&args->dgamma) || bncli_present(&args->dbeta);
+    if (!dx && !gradients)
+        return bncli_queue_end(queue, sync, err);
+    if (stats->frozen && !gradients) {
+        const bncl_tensor absent = {0};
+        status = bncli_batch_norm_use_running(plan, queue, stats->mean, stats->invstd, &args->gamma,
+                                              &absent, err);
+    } else {
+        status = run_sums(plan, queue, args, stats, err);
+        if (status == BNCL_OK)
+            status = run_merge(plan, queue, args, stats, dx ? NULL : signal, err);
+    }
+    if (status == BNCL_OK && dx)
+        status = run_apply(plan, queue, args, stats->frozen, signal, err);
+    return status;
+}
+
+bncl_status bncl_batch_norm_backward_train(bncl_batch_norm *plan, bncl_queue *queue,
+                                           const bncl_batch_norm_backward *args,
+                                           const bncl_sync *sync, bncl_error *err)
+{
+    bncli_error_clear(err);
+    if (plan == NULL || args == NULL)
+        return bncli_fail(err, BNCL_ERROR_ARGUMENT, "plan or args is NULL");
+    bncl_status status =
+        bncli_batch_norm_check_backward(plan, queue, args, BNCLI_BATCH_STATISTICS, err);
+    if (status != BNCL_OK)
+        return status;
+    const through stats = {.frozen = false,
+                           .mean = &args->save_mean,
+                           .mean_lo = &args->save_mean_lo,
+                           .invstd = &args->save_invstd};
+    return run(plan, queue, args, &stats, sync, err);
+}
+
+bncl_status bncl_batch_norm_backward_eval(bncl_batch_norm *plan, bncl_queue *queue,
+                                          const bncl_batch_norm_backward *args,
+                                          const bncl_sync *sync, bncl_error *err)
+{
+    bncli_error_clear(err);
+    if (plan == NULL || args == NULL)
+        return bncli_fail(err, BNCL_ERROR_ARGUMENT, "plan or args is NULL");
+    if (!bncli_present(&args->running_mean) && !bncli_present(&args->running_var))
+        return bncl_batch_norm_backward_train(plan, queue, args, sync, err);
+    bncl_status status =
+        bncli_batch_norm_check_backward(plan, queue, args, BNCLI_RUNNING_STATISTICS, err);
+    if (status != BNCL_OK)
+        return status;
+    const bncl_tensor absent = {0};
+    const through stats = {.frozen = true,
+                           .mean = &args->running_mean,
+                           .mean_lo = &absent,
+                           .invstd = &args->running_var};
+    return run(plan, queue, args, &stats, sync, err);
+}

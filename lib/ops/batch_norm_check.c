@@ -1,0 +1,123 @@
+/* What batch norm calls refuse, in PyTorch's order and words. */
+#include "ops/batch_norm.h"
+
+#include "base/error.h"
+#include "ops/operand.h"
+#include "runtime/buffer.h"
+
+/* A tensor of one value per channel. */
+static bncl_status check_vector(const bncl_batch_norm *plan, const bncl_tensor *tensor,
+                                const char *name, bncl_error *err)
+{
+    bncl_status status = bncli_tensor_check(plan->context, tensor, name, err);
+    if (status != BNCL_OK)
+        return status;
+    if (tensor->dtype != BNCL_F32)
+        return bncli_fail(err, BNCL_ERROR_DTYPE, "%s: expected f32, got %s", name,
+                          bncl_dtype_name(tensor->dtype));
+    size_t count = bncl_tensor_count(tensor);
+    if (tensor->rank != 1 || count != plan->geometry.channels)
+        return bncli_fail(err, BNCL_ERROR_SHAPE, "%s should contain %zu elements not %zu", name,
+                          plan->geometry.channels, count);
+    return BNCL_OK;
+}
+
+static bncl_status check_vectors(const bncl_batch_norm *plan, const bncli_operand *vectors,
+                                 size_t count, bncl_error *err)
+{
+    bncl_status status = BNCL_OK;
+    for (size_t i = 0; i < count && status == BNCL_OK; ++i)
+        if (bncli_present(vectors[i].tensor))
+            status = check_vector(plan, vectors[i].tensor, vectors[i].name, err);
+    return status;
+}
+
+/* All of them, or none. */
+static bncl_status check_together(const bncli_operand *operands, size_t count, bncl_error *err)
+{
+    for (size_t i = 1; i < count; ++i)
+        if (bncli_present(operands[i].tensor) != bncli_present(operands[0].tensor))
+            return bncli_fail(err, BNCL_ERROR_ARGUMENT,
+                              "expected %s and %s both present or both absent, got one",
+                              operands[0].name, operands[i].name);
+    return BNCL_OK;
+}
+
+static bncl_status check_inputs(const bncl_batch_norm *plan, const bncli_operand *operands,
+                                size_t count, bncl_error *err)
+{
+    bncl_status status = BNCL_OK;
+    for (size_t i = 0; i < count && status == BNCL_OK; ++i)
+        status = bncli_operand_check(plan->context, operands[i], plan->dtype, plan->rank,
+                                     plan->dims, err);
+    return status;
+}
+
+static bncl_status check_more_than_one(const bncl_batch_norm *plan, bncl_error *err)
+{
+    if (plan->geometry.count != 1)
+        return BNCL_OK;
+    char shape[128];
+    bncli_shape_text(plan->rank, plan->dims, shape, sizeof shape);
+    return bncli_fail(err, BNCL_ERROR_SHAPE,
+                      "Expected more than 1 value per channel when training, got input size %s",
+                      shape);
+}
+
+bncl_status bncli_batch_norm_check_forward(const bncl_batch_norm *plan, const bncl_queue *queue,
+                                           const bncl_batch_norm_forward *args,
+                                           bncli_statistics statistics, bncl_error *err)
+{
+    const bncli_operand inputs[] = {{&args->x, "x"}, {&args->y, "y"}};
+    const bncli_operand running[] = {{&args->running_mean, "running_mean"},
+                                     {&args->running_var, "running_var"}};
+    const bncli_operand affine[] = {{&args->gamma, "weight"}, {&args->beta, "bias"}};
+    const bncli_operand next[] = {{&args->next_mean, "next_mean"}, {&args->next_var, "next_var"}};
+    const bncli_operand save[] = {{&args->save_mean, "save_mean"},
+                                  {&args->save_mean_lo, "save_mean_lo"},
+                                  {&args->save_invstd, "save_invstd"}};
+    bncl_status status = bncli_queue_check(plan->context, queue, err);
+    if (status == BNCL_OK)
+        status = check_inputs(plan, inputs, 2, err);
+    if (status == BNCL_OK && statistics == BNCLI_BATCH_STATISTICS)
+        status = check_more_than_one(plan, err);
+    if (status == BNCL_OK)
+        status = check_together(running, 2, err);
+    if (status == BNCL_OK)
+        status = check_vectors(plan, running, 2, err);
+    if (status == BNCL_OK)
+        status = check_vectors(plan, affine, 2, err);
+    if (status == BNCL_OK)
+        status = check_together(next, 2, err);
+    if (status == BNCL_OK)
+        status = check_vectors(plan, next, 2, err);
+    if (status == BNCL_OK)
+        status = check_together(save, 3, err);
+    if (status == BNCL_OK)
+        status = check_vectors(plan, save, 3, err);
+    return status;
+}
+
+bncl_status bncli_batch_norm_check_backward(const bncl_batch_norm *plan, const bncl_queue *queue,
+                                            const bncl_batch_norm_backward *args,
+                                            bncli_statistics statistics, bncl_error *err)
+{
+    const bncli_operand inputs[] = {{&args->x, "x"}, {&args->dy, "dy"}, {&args->dx, "dx"}};
+    const bncli_operand vectors[] = {
+        {&args->gamma, "weight"}, {&args->dgamma, "dgamma"}, {&args->dbeta, "dbeta"}};
+    const bncli_operand running[] = {{&args->running_mean, "running_mean"},
+                                     {&args->running_var, "running_var"}};
+    const bncli_operand save[] = {{&args->save_mean, "save_mean"},
+                                  {&args->save_mean_lo, "save_mean_lo"},
+                                  {&args->save_invstd, "save_invstd"}};
+    bncl_status status = bncli_queue_check(plan->context, queue, err);
+    if (status == BNCL_OK)
+        status = check_inputs(plan, inputs, bncli_present(&args->dx) ? 3 : 2, err);
+    if (status == BNCL_OK)
+        status = check_vectors(plan, vectors, 3, err);
+    const bool batch = statistics == BNCLI_BATCH_STATISTICS;
+    const bncli_operand *needed = batch ? save : running;
+    for (size_t i = 0; i < (batch ? 3u : 2u) && status == BNCL_OK; ++i)
+        status = check_vector(plan, needed[i].tensor, needed[i].name, err);
+    return status;
+}

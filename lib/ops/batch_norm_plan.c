@@ -1,0 +1,146 @@
+/* Which variant of each batch norm step runs, with which macros and on which grid: geometry and
+   device facts give an immutable plan. A variant is a row. */
+#include "ops/batch_norm.h"
+
+#include "program/build.h"
+#include "runtime/context.h"
+
+#define MACROS 4
+
+typedef struct step_build {
+    bncli_macro macros[MACROS];
+    size_t count;
+    bncli_grid grid;
+} step_build;
+
+typedef struct variant {
+    const char *kernel;
+    /* Fills the macros and the grid in. */
+    void (*prepare)(const bncl_batch_norm *plan, step_build *build);
+} variant;
+
+static size_t blocks(size_t items, size_t block)
+{
+    return (items + block - 1) / block;
+}
+
+/* The widest vector up to the tuned one that a run of `length` neighbours fills. */
+static unsigned vector_for(unsigned tuned, size_t length)
+{
+    while (tuned > 1 && tuned > length)
+        tuned /= 2;
+    return tuned;
+}
+
+/* Vectors of a work-item: no more than the run needs. */
+static unsigned vectors_for(unsigned tuned, unsigned vector, size_t length)
+{
+    while (tuned > 1 && (size_t)vector * (tuned / 2) >= length)
+        tuned /= 2;
+    return tuned;
+}
+
+static void add_macro(step_build *build, const char *name, unsigned value)
+{
+    build->macros[build->count++] = (bncli_macro){name, value};
+}
+
+/* Tiles of NCL: lane_items work-items a tile, several tiles a work-group. */
+static void prepare_tiles_inner(const bncl_batch_norm *plan, step_build *build)
+{
+    const bncli_tuning *t = &plan->tuning;
+    unsigned tiles = t->group > t->lane_items ? t->group / t->lane_items : 1;
+    add_macro(build, "VEC", t->vector);
+    add_macro(build, "LANE_ITEMS", t->lane_items);
+    add_macro(build, "TILES_PER_GROUP", tiles);
+    build->grid = (bncli_grid){{t->lane_items, plan->tiles * plan->geometry.channels},
+                               {t->lane_items, tiles}};
+}
+
+/* Tiles of NC and NLC: a work-item takes a block of channels of a tile. */
+static void prepare_tiles_rows(const bncl_batch_norm *plan, step_build *build)
+{
+    const bncli_tuning *t = &plan->tuning;
+    const size_t channels = plan->geometry.channels;
+    unsigned vector = vector_for(t->vector, channels);
+    unsigned vectors = vectors_for(t->vectors, vector, channels);
+    add_macro(build, "VEC", vector);
+    add_macro(build, "CHANNEL_VECTORS", vectors);
+    build->grid = (bncli_grid){{blocks(channels, (size_t)vector * vectors), plan->tiles},
+                               {t->block_group, 1}};
+}
+
+/* One work-item a channel. */
+static void prepare_channels(const bncl_batch_norm *plan, step_build *build)
+{
+    build->grid = (bncli_grid){{plan->geometry.channels, 1}, {plan->tuning.group, 1}};
+}
+
+static void prepare_lines(const bncl_batch_norm *plan, step_build *build, unsigned lines,
+                          size_t line_count, size_t length)
+{
+    const bncli_tuning *t = &plan->tuning;
+    unsigned vector = vector_for(t->vector, length);
+    unsigned vectors = vectors_for(t->vectors, vector, length);
+    add_macro(build, "VEC", vector);
+    add_macro(build, "LINE_VECTORS", vectors);
+    add_macro(build, "LINES", lines);
+    add_macro(build, "CHANNELS_INNERMOST", plan->geometry.inner == 1);
+    /* Neighbouring work-items take neighbouring memory: along the line while it lasts. */
+    size_t across = blocks(length, (size_t)vector * vectors);
+    unsigned wide = vector_for(t->group, across);
+    build->grid = (bncli_grid){{across, blocks(line_count, lines)}, {wide, t->group / wide}};
+}
+
+/* Elementwise steps, NCL: a line is a channel's run. */
+static void prepare_apply_inner(const bncl_batch_norm *plan, step_build *build)
+{
+    const bncli_geometry *g = &plan->geometry;
+    prepare_lines(plan, build, 1, g->outer * g->channels, g->inner);
+}
+
+/* Elementwise steps, NC and NLC: a line is a row, and a work-item takes several. */
+static void prepare_apply_rows(const bncl_batch_norm *plan, step_build *build)
+{
+    const bncli_geometry *g = &plan->geometry;
+    prepare_lines(plan, build, plan->tuning.lines, g->outer, g->channels);
+}
+
+/* The two families: channels with neighbours of their own, and channels innermost. */
+typedef enum family { INNER, ROWS, FAMILIES } family;
+
+static const variant variants[BNCLI_BATCH_NORM_STEPS][FAMILIES] = {
+    [BNCLI_STATISTICS] = {{"batch_norm_statistics_inner", prepare_tiles_inner},
+                          {"batch_norm_statistics_rows", prepare_tiles_rows}},
+    [BNCLI_STATISTICS_MERGE] = {{"batch_norm_statistics_merge", prepare_channels},
+                                {"batch_norm_statistics_merge", prepare_channels}},
+    [BNCLI_RUNNING_UPDATE] = {{"batch_norm_running_update", prepare_channels},
+                              {"batch_norm_running_update", prepare_channels}},
+    [BNCLI_RUNNING_COEFFICIENTS] = {{"batch_norm_running_coefficients", prepare_channels},
+                                    {"batch_norm_running_coefficients", prepare_channels}},
+    [BNCLI_APPLY] = {{"batch_norm_apply", prepare_apply_inner},
+                     {"batch_norm_apply", prepare_apply_rows}},
+    [BNCLI_BACKWARD_SUMS] = {{"batch_norm_backward_inner", prepare_tiles_inner},
+                             {"batch_norm_backward_rows", prepare_tiles_rows}},
+    [BNCLI_BACKWARD_MERGE] = {{"batch_norm_backward_merge", prepare_channels},
+                              {"batch_norm_backward_merge", prepare_channels}},
+    [BNCLI_BACKWARD_APPLY] = {{"batch_norm_backward_apply", prepare_apply_inner},
+                              {"batch_norm_backward_apply", prepare_apply_rows}},
+    [BNCLI_BACKWARD_APPLY_FROZEN] = {{"batch_norm_backward_frozen", prepare_apply_inner},
+                                     {"batch_norm_backward_frozen", prepare_apply_rows}},
+};
+
+bncl_status bncli_batch_norm_choose(bncl_batch_norm *plan, bncl_error *err)
+{
+    bncl_status status = bncli_tuning_of(bncli_context_facts(plan->context), &plan->tuning, err);
+    const family chosen = plan->geometry.inner == 1 ? ROWS : INNER;
+    for (int step = 0; step < BNCLI_BATCH_NORM_STEPS && status == BNCL_OK; ++step) {
+        const variant *v = &variants[step][chosen];
+        step_build build = {.count = 0};
+        v->prepare(plan, &build);
+        plan->grids[step] = build.grid;
+        status = bncli_kernel_build(plan->context, v->kernel, build.macros, build.count,
+                                    &plan->kernels[step], err);
+    }
+    return status;
+}

@@ -1,0 +1,68 @@
+/* Checks of operators' tensors. */
+#include "ops/operand.h"
+
+#include <stdio.h>
+#include <string.h>
+
+#include "base/error.h"
+#include "runtime/buffer.h"
+#include "runtime/queue.h"
+
+bncl_status bncli_queue_check(const bncl_context *context, const bncl_queue *queue, bncl_error *err)
+{
+    if (queue == NULL)
+        return bncli_fail(err, BNCL_ERROR_ARGUMENT, "queue is NULL");
+    if (bncli_queue_context(queue) != context)
+        return bncli_fail(err, BNCL_ERROR_ARGUMENT, "queue belongs to another context");
+    return BNCL_OK;
+}
+
+void bncli_shape_text(int rank, const size_t *dims, char *out, size_t size)
+{
+    size_t used = (size_t)snprintf(out, size, "[");
+    for (int i = 0; i < rank && used < size; ++i)
+        used += (size_t)snprintf(out + used, size - used, "%s%zu", i > 0 ? ", " : "", dims[i]);
+    if (used < size)
+        snprintf(out + used, size - used, "]");
+}
+
+static bncl_status check_dtype(bncli_operand operand, bncl_dtype dtype, bncl_error *err)
+{
+    if (operand.tensor->dtype != dtype)
+        return bncli_fail(err, BNCL_ERROR_DTYPE, "%s: expected %s, got %s", operand.name,
+                          bncl_dtype_name(dtype), bncl_dtype_name(operand.tensor->dtype));
+    return BNCL_OK;
+}
+
+bncl_status bncli_operand_check(const bncl_context *context, bncli_operand operand,
+                                bncl_dtype dtype, int rank, const size_t *dims, bncl_error *err)
+{
+    bncl_status status = bncli_tensor_check(context, operand.tensor, operand.name, err);
+    if (status == BNCL_OK)
+        status = check_dtype(operand, dtype, err);
+    if (status != BNCL_OK)
+        return status;
+    const bncl_tensor *tensor = operand.tensor;
+    if (tensor->rank == rank &&
+        (rank == 0 || memcmp(tensor->dims, dims, (size_t)rank * sizeof *dims) == 0))
+        return BNCL_OK;
+    char expected[128], got[128];
+    bncli_shape_text(rank, dims, expected, sizeof expected);
+    bncli_shape_text(tensor->rank, tensor->dims, got, sizeof got);
+    return bncli_fail(err, BNCL_ERROR_SHAPE, "%s: expected %s, got %s", operand.name, expected,
+                      got);
+}
+
+bncl_status bncli_operand_check_count(const bncl_context *context, bncli_operand operand,
+                                      bncl_dtype dtype, size_t count, bncl_error *err)
+{
+    bncl_status status = bncli_tensor_check(context, operand.tensor, operand.name, err);
+    if (status == BNCL_OK)
+        status = check_dtype(operand, dtype, err);
+    if (status != BNCL_OK)
+        return status;
+    if (bncl_tensor_count(operand.tensor) != count)
+        return bncli_fail(err, BNCL_ERROR_SHAPE, "%s: expected %zu elements, got %zu", operand.name,
+                          count, bncl_tensor_count(operand.tensor));
+    return BNCL_OK;
+}

@@ -1,0 +1,62 @@
+/* The kernels and their programs. A new kernel is a row here, and its file in Makefile.am. */
+#include "program/kernel_table.h"
+
+#include <stddef.h>
+#include <string.h>
+
+static const bncli_program_row
+    statistics_inner = {{"storage", "arithmetic", "merge_order", "tile_inner",
+                         "batch_norm_statistics_inner"}},
+    statistics_rows = {{"storage", "arithmetic", "merge_order", "moments",
+                        "batch_norm_statistics_rows"}},
+    statistics_merge = {{"storage", "arithmetic", "merge_order", "moments",
+                         "batch_norm_statistics_merge"}},
+    running = {{"storage", "arithmetic", "batch_norm_running"}},
+    apply = {{"storage", "arithmetic", "lines", "batch_norm_apply"}},
+    backward_inner = {{"storage", "arithmetic", "merge_order", "tile_inner",
+                       "batch_norm_backward_inner"}},
+    backward_rows = {{"storage", "arithmetic", "merge_order", "batch_norm_backward_rows"}},
+    backward_merge = {{"storage", "arithmetic", "merge_order", "batch_norm_backward_merge"}},
+    backward_apply = {{"storage", "arithmetic", "lines", "batch_norm_backward_apply"}},
+    elementwise = {{"storage", "elementwise"}},
+    linear_bias = {{"storage", "arithmetic", "linear_bias"}},
+    cross_entropy = {{"storage", "arithmetic", "cross_entropy"}}, sgd = {{"storage", "sgd"}};
+
+const bncli_kernel_row bncli_kernel_rows[] = {
+    {"batch_norm_statistics_inner", &statistics_inner},
+    {"batch_norm_statistics_rows", &statistics_rows},
+    {"batch_norm_statistics_merge", &statistics_merge},
+    {"batch_norm_running_update", &running},
+    {"batch_norm_running_coefficients", &running},
+    {"batch_norm_apply", &apply},
+    {"batch_norm_backward_inner", &backward_inner},
+    {"batch_norm_backward_rows", &backward_rows},
+    {"batch_norm_backward_merge", &backward_merge},
+    {"batch_norm_backward_apply", &backward_apply},
+    {"batch_norm_backward_frozen", &backward_apply},
+    {"relu_forward", &elementwise},
+    {"relu_backward", &elementwise},
+    {"add_forward", &elementwise},
+    {"linear_bias_forward", &linear_bias},
+    {"linear_bias_backward", &linear_bias},
+    {"cross_entropy_rows", &cross_entropy},
+    {"cross_entropy_mean", &cross_entropy},
+    {"sgd_step", &sgd},
+    {NULL, NULL},
+};
+
+const bncli_kernel_row *bncli_kernel_row_of(const char *name)
+{
+    for (const bncli_kernel_row *row = bncli_kernel_rows; row->name != NULL; ++row)
+        if (strcmp(row->name, name) == 0)
+            return row;
+    return NULL;
+}
+
+const char *bncli_program_row_name(const bncli_program_row *row)
+{
+    size_t last = 0;
+    while (row->parts[last + 1] != NULL)
+        ++last;
+    return row->parts[last];
+}

@@ -1,0 +1,23 @@
+/* Internal: what differs between devices without changing a bit of any result. */
+#ifndef BNCLI_TUNING_H
+#define BNCLI_TUNING_H
+
+#include <bncl/status.h>
+
+#include "runtime/device.h"
+
+typedef struct bncli_tuning {
+    unsigned vector;      /* floats a work-item loads at once: 1, 2, 4, 8, 16 */
+    unsigned vectors;     /* neighbouring vectors a work-item takes: 1, 2, 4 */
+    unsigned lane_items;  /* work-items that share a tile's 64 lanes: 1, 2, 4 … 64/vector */
+    unsigned lines;       /* lines a work-item of an elementwise step takes */
+    unsigned group;       /* work-items of a work-group: elementwise steps, tiles of NCL */
+    unsigned block_group; /* work-items of a work-group where each takes a block of channels */
+} bncli_tuning;
+
+/* The tuning for a device: its class's row, changed by the environment variable BNCL_TUNING, a list
+   "vector=4,lane_items=8" (for tests and development), and cut to what the device allows.
+   Errors: ARGUMENT (a malformed BNCL_TUNING). */
+bncl_status bncli_tuning_of(const bncli_device_facts *facts, bncli_tuning *out, bncl_error *err);
+
+#endif

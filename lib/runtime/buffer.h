@@ -1,0 +1,19 @@
+/* Internal: checks of tensors against their buffers, and the exchange of two buffers' memory. */
+#ifndef BNCLI_BUFFER_H
+#define BNCLI_BUFFER_H
+
+#include <bncl/buffer.h>
+
+/* Checks that the tensor has a buffer of this context and lies inside it. `name` is the argument's,
+   for the text. Errors: ARGUMENT (no buffer, another context), DTYPE, SHAPE. */
+bncl_status bncli_tensor_check(const bncl_context *context, const bncl_tensor *tensor,
+                               const char *name, bncl_error *err);
+
+/* Exchanges the memory behind two handles, so that tensors that name either stay valid. Cannot
+   fail. */
+void bncli_buffer_swap(bncl_buffer *a, bncl_buffer *b);
+
+/* The buffer's context; borrowed. */
+bncl_context *bncli_buffer_context(const bncl_buffer *buffer);
+
+#endif

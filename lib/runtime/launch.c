@@ -1,0 +1,67 @@
+/* Running a kernel: the only place that sets arguments and enqueues. */
+#include "runtime/launch.h"
+
+#include "base/error.h"
+#include "runtime/objects.h"
+#include "runtime/program_objects.h"
+
+/* Sets one argument at *index, which moves on by the kernel arguments it takes. */
+static cl_int set_argument(cl_kernel kernel, cl_uint *index, const bncli_argument *argument)
+{
+    if (argument->kind == BNCLI_ARGUMENT_UINT)
+        return clSetKernelArg(kernel, (*index)++, sizeof argument->number, &argument->number);
+    if (argument->kind == BNCLI_ARGUMENT_FLOAT)
+        return clSetKernelArg(kernel, (*index)++, sizeof argument->real, &argument->real);
+    cl_mem mem = argument->buffer != NULL ? argument->buffer->cl : NULL;
+    cl_ulong offset = argument->offset;
+    cl_int code = clSetKernelArg(kernel, (*index)++, sizeof mem, mem != NULL ? &mem : NULL);
+    if (code == CL_SUCCESS)
+        code = clSetKernelArg(kernel, (*index)++, sizeof offset, &offset);
+    return code;
+}
+
+static bncl_status set_arguments(bncli_kernel *kernel, const bncli_argument *arguments,
+                                 size_t count, bncl_error *err)
+{
+    cl_uint index = 0;
+    for (size_t i = 0; i < count; ++i) {
+        cl_int code = set_argument(kernel->cl, &index, &arguments[i]);
+        if (code != CL_SUCCESS) {
+            bncl_status status = bncli_cl_status(code, "clSetKernelArg", err);
+            return bncli_fail_within(err, status, kernel->name);
+        }
+    }
+    return BNCL_OK;
+}
+
+static cl_int enqueue(bncl_queue *queue, bncli_kernel *kernel, const bncli_grid *grid,
+                      cl_event *event)
+{
+    cl_int code = CL_SUCCESS;
+    if (queue->out_of_order)
+        code = clEnqueueBarrierWithWaitList(queue->cl, 0, NULL, NULL);
+    if (code != CL_SUCCESS)
+        return code;
+    size_t global[2];
+    for (int d = 0; d < 2; ++d)
+        global[d] = (grid->items[d] + grid->group[d] - 1) / grid->group[d] * grid->group[d];
+    return clEnqueueNDRangeKernel(queue->cl, kernel->cl, 2, NULL, global, grid->group, 0, NULL,
+                                  event);
+}
+
+bncl_status bncli_launch(bncl_queue *queue, bncli_kernel *kernel, const bncli_grid *grid,
+                         const bncli_argument *arguments, size_t count, bncl_event **signal,
+                         bncl_error *err)
+{
+    bncl_status status = set_arguments(kernel, arguments, count, err);
+    bncl_event *event = NULL;
+    if (status == BNCL_OK)
+        status = bncli_event_prepare(signal, &event, err);
+    if (status != BNCL_OK)
+        return status;
+    cl_int code = enqueue(queue, kernel, grid, event != NULL ? &event->cl : NULL);
+    status = bncli_cl_status(code, "clEnqueueNDRangeKernel", err);
+    if (status != BNCL_OK)
+        bncli_fail_within(err, status, kernel->name);
+    return bncli_event_deliver(event, signal, status);
+}

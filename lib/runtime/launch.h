@@ -1,0 +1,66 @@
+/* Internal: running a kernel. Enqueues; never blocks. */
+#ifndef BNCLI_LAUNCH_H
+#define BNCLI_LAUNCH_H
+
+#include <stddef.h>
+#include <stdint.h>
+
+#include <bncl/event.h>
+#include <bncl/queue.h>
+#include <bncl/tensor.h>
+
+#include "runtime/program.h"
+
+typedef enum bncli_argument_kind {
+    BNCLI_ARGUMENT_TENSOR, /* two kernel arguments: __global pointer, ulong offset in elements */
+    BNCLI_ARGUMENT_UINT,
+    BNCLI_ARGUMENT_FLOAT
+} bncli_argument_kind;
+
+typedef struct bncli_argument {
+    bncli_argument_kind kind;
+    bncl_buffer *buffer; /* NULL: the kernel gets a null pointer */
+    uint64_t offset;
+    uint32_t number;
+    float real;
+} bncli_argument;
+
+static inline bncli_argument bncli_arg_tensor(const bncl_tensor *tensor)
+{
+    return (bncli_argument){
+        .kind = BNCLI_ARGUMENT_TENSOR, .buffer = tensor->buffer, .offset = tensor->offset};
+}
+
+static inline bncli_argument bncli_arg_buffer(bncl_buffer *buffer)
+{
+    return (bncli_argument){.kind = BNCLI_ARGUMENT_TENSOR, .buffer = buffer};
+}
+
+static inline bncli_argument bncli_arg_uint(size_t number)
+{
+    return (bncli_argument){.kind = BNCLI_ARGUMENT_UINT, .number = (uint32_t)number};
+}
+
+static inline bncli_argument bncli_arg_float(double real)
+{
+    return (bncli_argument){.kind = BNCLI_ARGUMENT_FLOAT, .real = (float)real};
+}
+
+/* How many elements an array has. */
+#define BNCLI_COUNT(array) (sizeof(array) / sizeof((array)[0]))
+
+/* A range of at least `items` work-items per dimension, in work-groups of `group`. The launch rounds
+   up: kernels must check their ids. Use 1 for unused dimensions. */
+typedef struct bncli_grid {
+    size_t items[2];
+    size_t group[2];
+} bncli_grid;
+
+/* Sets the kernel's arguments in order and enqueues it. With `signal`, *signal becomes its event:
+   when the call fails the kernel does not run and *signal is not written.
+   Errors: MEMORY, OPENCL. */
+bncl_status bncli_launch(bncl_queue *queue, bncli_kernel *kernel, const bncli_grid *grid,
+                         const bncli_argument *arguments, size_t count, bncl_event **signal,
+                         bncl_error *err);
+
+#endif

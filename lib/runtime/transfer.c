@@ -1,0 +1,142 @@
+/* Tensors to and from the host, and on the device: the calls of buffer.h that enqueue. */
+#include "base/error.h"
+#include "runtime/buffer.h"
+#include "runtime/objects.h"
+#include "runtime/queue.h"
+
+#include <stdint.h>
+
+static size_t byte_offset(const bncl_tensor *tensor)
+{
+    return tensor->offset * bncl_dtype_size(tensor->dtype);
+}
+
+static size_t byte_count(const bncl_tensor *tensor)
+{
+    return bncl_tensor_count(tensor) * bncl_dtype_size(tensor->dtype);
+}
+
+/* What every call of this file checks and does first. */
+static bncl_status begin(bncl_queue *queue, const bncl_tensor *tensor, const char *name,
+                         const bncl_sync *sync, bncl_error *err)
+{
+    bncli_error_clear(err);
+    if (queue == NULL)
+        return bncli_fail(err, BNCL_ERROR_ARGUMENT, "queue is NULL");
+    bncl_status status = bncli_tensor_check(queue->context, tensor, name, err);
+    if (status == BNCL_OK)
+        status = bncli_queue_begin(queue, sync, err);
+    return status;
+}
+
+/* Enqueues one transfer of a tensor that is not empty, and delivers its event. */
+typedef cl_int enqueue_function(bncl_queue *queue, const bncl_tensor *tensor, const void *operand,
+                                cl_event *event);
+
+static bncl_status enqueue(enqueue_function *function, const char *call, bncl_queue *queue,
+                           const bncl_tensor *tensor, const void *operand, const bncl_sync *sync,
+                           bncl_error *err)
+{
+    if (bncl_tensor_count(tensor) == 0)
+        return bncli_queue_end(queue, sync, err);
+    bncl_event **wanted = bncli_sync_signal(sync);
+    bncl_event *event;
+    bncl_status status = bncli_event_prepare(wanted, &event, err);
+    if (status != BNCL_OK)
+        return status;
+    cl_int code = function(queue, tensor, operand, event != NULL ? &event->cl : NULL);
+    return bncli_event_deliver(event, wanted, bncli_cl_status(code, call, err));
+}
+
+static cl_int enqueue_write(bncl_queue *queue, const bncl_tensor *tensor, const void *host,
+                            cl_event *event)
+{
+    return clEnqueueWriteBuffer(queue->cl, tensor->buffer->cl, CL_FALSE, byte_offset(tensor),
+                                byte_count(tensor), host, 0, NULL, event);
+}
+
+bncl_status bncl_tensor_write(bncl_queue *queue, const bncl_tensor *tensor, const void *host,
+                              const bncl_sync *sync, bncl_error *err)
+{
+    bncl_status status = begin(queue, tensor, "tensor", sync, err);
+    if (status != BNCL_OK)
+        return status;
+    if (host == NULL && bncl_tensor_count(tensor) > 0)
+        return bncli_fail(err, BNCL_ERROR_ARGUMENT, "host is NULL");
+    return enqueue(enqueue_write, "clEnqueueWriteBuffer", queue, tensor, host, sync, err);
+}
+
+bncl_status bncl_tensor_read(bncl_queue *queue, const bncl_tensor *tensor, void *host,
+                             const bncl_sync *sync, bncl_error *err)
+{
+    bncl_status status = begin(queue, tensor, "tensor", sync, err);
+    if (status != BNCL_OK)
+        return status;
+    if (bncl_tensor_count(tensor) > 0) {
+        if (host == NULL)
+            return bncli_fail(err, BNCL_ERROR_ARGUMENT, "host is NULL");
+        cl_int code =
+            clEnqueueReadBuffer(queue->cl, tensor->buffer->cl, CL_TRUE, byte_offset(tensor),
+                                byte_count(tensor), host, 0, NULL, NULL);
+        if (code != CL_SUCCESS)
+            return bncli_cl_status(code, "clEnqueueReadBuffer", err);
+    }
+    return bncli_queue_end(queue, sync, err);
+}
+
+static cl_int enqueue_copy(bncl_queue *queue, const bncl_tensor *dst, const void *operand,
+                           cl_event *event)
+{
+    const bncl_tensor *src = operand;
+    return clEnqueueCopyBuffer(queue->cl, src->buffer->cl, dst->buffer->cl, byte_offset(src),
+                               byte_offset(dst), byte_count(dst), 0, NULL, event);
+}
+
+bncl_status bncl_tensor_copy(bncl_queue *queue, const bncl_tensor *src, const bncl_tensor *dst,
+                             const bncl_sync *sync, bncl_error *err)
+{
+    bncl_status status = begin(queue, src, "src", sync, err);
+    if (status == BNCL_OK)
+        status = bncli_tensor_check(queue->context, dst, "dst", err);
+    if (status != BNCL_OK)
+        return status;
+    if (src->dtype != dst->dtype)
+        return bncli_fail(err, BNCL_ERROR_DTYPE, "dst: expected %s as src, got %s",
+                          bncl_dtype_name(src->dtype), bncl_dtype_name(dst->dtype));
+    if (bncl_tensor_count(src) != bncl_tensor_count(dst))
+        return bncli_fail(err, BNCL_ERROR_SHAPE, "dst: expected %zu elements as src, got %zu",
+                          bncl_tensor_count(src), bncl_tensor_count(dst));
+    return enqueue(enqueue_copy, "clEnqueueCopyBuffer", queue, dst, src, sync, err);
+}
+
+static cl_int enqueue_fill(bncl_queue *queue, const bncl_tensor *tensor, const void *pattern,
+                           cl_event *event)
+{
+    return clEnqueueFillBuffer(queue->cl, tensor->buffer->cl, pattern,
+                               bncl_dtype_size(tensor->dtype), byte_offset(tensor),
+                               byte_count(tensor), 0, NULL, event);
+}
+
+bncl_status bncl_tensor_fill(bncl_queue *queue, const bncl_tensor *tensor, double value,
+                             const bncl_sync *sync, bncl_error *err)
+{
+    bncl_status status = begin(queue, tensor, "tensor", sync, err);
+    if (status != BNCL_OK)
+        return status;
+    union {
+        float f32;
+        int32_t i32;
+        int64_t i64;
+    } pattern = {0};
+    const double limit = tensor->dtype == BNCL_I32 ? 0x1p31 : 0x1p63;
+    if (tensor->dtype != BNCL_F32 && !(value >= -limit && value < limit))
+        return bncli_fail(err, BNCL_ERROR_ARGUMENT, "%g does not fit %s", value,
+                          bncl_dtype_name(tensor->dtype));
+    if (tensor->dtype == BNCL_F32)
+        pattern.f32 = (float)value;
+    else if (tensor->dtype == BNCL_I32)
+        pattern.i32 = (int32_t)value;
+    else
+        pattern.i64 = (int64_t)value;
+    return enqueue(enqueue_fill, "clEnqueueFillBuffer", queue, tensor, &pattern, sync, err);
+}

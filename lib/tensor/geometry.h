@@ -1,0 +1,27 @@
+/* Internal: any layout as {outer, channels, inner}. Floor 1. Nothing else reads bncl_layout. */
+#ifndef BNCLI_GEOMETRY_H
+#define BNCLI_GEOMETRY_H
+
+#include <stdbool.h>
+#include <stddef.h>
+#include <stdint.h>
+
+#include <bncl/status.h>
+#include <bncl/tensor.h>
+
+/* Element (o, c, i) lies at (o·channels + c)·inner + i. With inner = 1 the channels of a row are
+   neighbours ("rows"); otherwise each channel has runs of `inner` neighbours. [N,C,1] is [N,C]. */
+typedef struct bncli_geometry {
+    size_t outer;
+    size_t channels;
+    size_t inner;
+    size_t count; /* n = outer·inner: values of one channel, below 2³¹ */
+    size_t total; /* all elements */
+} bncli_geometry;
+
+/* Checks a batch norm input's dims in the layout and describes it.
+   Errors: ARGUMENT (no such layout), SHAPE (PyTorch's texts where it has one). */
+bncl_status bncli_geometry_of(bncl_layout layout, int rank, const size_t *dims, bncli_geometry *out,
+                              bncl_error *err);
+
+#endif

@@ -1,0 +1,179 @@
+/* A batch norm as a test case, run through the public functions: see batch_norm_case.h. */
+#include "lib/batch_norm_case.h"
+
+#include "lib/generate.h"
+#include "lib/harness.h"
+
+batch_norm_case batch_norm_case_make(bncl_layout layout, size_t samples, size_t channels,
+                                     size_t positions)
+{
+    return (batch_norm_case){.layout = layout,
+                             .samples = samples,
+                             .channels = channels,
+                             .positions = positions,
+                             .options = bncl_batch_norm_options_default(),
+                             .deviation = 1.0,
+                             .seed = samples * 1009 + channels * 31 + positions};
+}
+
+const char *batch_norm_case_name(const batch_norm_case *c)
+{
+    return harness_text("%s N=%zu C=%zu L=%zu offset %g deviation %g eps %g momentum %g%s%s%s%s",
+                        bncl_layout_name(c->layout), c->samples, c->channels, c->positions,
+                        c->offset, c->deviation, c->options.eps, c->options.momentum,
+                        c->options.cumulative ? " cumulative" : "", c->no_gamma ? " no gamma" : "",
+                        c->no_beta ? " no beta" : "", c->untracked ? " untracked" : "");
+}
+
+reference_shape batch_norm_case_shape(const batch_norm_case *c)
+{
+    return (reference_shape){c->samples, c->channels, c->positions, c->layout == BNCL_LAYOUT_NLC};
+}
+
+size_t batch_norm_case_total(const batch_norm_case *c)
+{
+    return c->samples * c->channels * c->positions;
+}
+
+int batch_norm_case_dims(const batch_norm_case *c, size_t dims[BNCL_MAX_RANK])
+{
+    bool last = c->layout == BNCL_LAYOUT_NLC;
+    dims[0] = c->samples;
+    dims[1] = last ? c->positions : c->channels;
+    dims[2] = last ? c->channels : c->positions;
+    return c->layout == BNCL_LAYOUT_NC ? 2 : 3;
+}
+
+static float *uniform(generator *g, double low, double high, size_t count)
+{
+    float *values = harness_floats(count);
+    generate_uniform(g, low, high, values, count);
+    return values;
+}
+
+batch_norm_data batch_norm_data_make(const batch_norm_case *c)
+{
+    generator g = generator_seed(c->seed);
+    size_t total = batch_norm_case_total(c);
+    batch_norm_data data = {.x = harness_floats(total), .dy = harness_floats(total)};
+    generate_normal(&g, c->offset, c->deviation, data.x, total);
+    generate_normal(&g, 0.25, 1.0, data.dy, total);
+    if (!c->no_gamma)
+        data.gamma = uniform(&g, -1.5, 1.5, c->channels);
+    if (!c->no_beta)
+        data.beta = uniform(&g, -2.0, 2.0, c->channels);
+    if (!c->untracked) {
+        double away = c->deviation;
+        data.running_mean = uniform(&g, c->offset - away, c->offset + away, c->channels);
+        data.running_var = uniform(&g, 0.25 * away * away, 4.0 * away * away, c->channels);
+    }
+    return data;
+}
+
+static void release_plan(void *plan)
+{
+    bncl_batch_norm_destroy(plan);
+}
+
+bncl_batch_norm *batch_norm_plan(device *d, const batch_norm_case *c)
+{
+    size_t dims[BNCL_MAX_RANK];
+    int rank = batch_norm_case_dims(c, dims);
+    bncl_batch_norm *plan = NULL;
+    device_ok(d,
+              bncl_batch_norm_create(d->context, c->layout, BNCL_F32, rank, dims, &c->options,
+                                     &plan, &d->err),
+              batch_norm_case_name(c));
+    return harness_hold(plan, release_plan);
+}
+
+static bncl_tensor optional(device *d, size_t count, const float *host)
+{
+    return host != NULL ? device_vector(d, count, host) : device_absent();
+}
+
+bncl_batch_norm_forward batch_norm_forward_tensors(device *d, const batch_norm_case *c,
+                                                   batch_norm_data *data)
+{
+    size_t dims[BNCL_MAX_RANK];
+    int rank = batch_norm_case_dims(c, dims);
+    return (bncl_batch_norm_forward){
+        .x = device_tensor(d, BNCL_F32, rank, dims, data->x),
+        .y = device_tensor(d, BNCL_F32, rank, dims, NULL),
+        .gamma = optional(d, c->channels, data->gamma),
+        .beta = optional(d, c->channels, data->beta),
+        .running_mean = optional(d, c->channels, data->running_mean),
+        .running_var = optional(d, c->channels, data->running_var),
+        .save_mean = device_vector(d, c->channels, NULL),
+        .save_mean_lo = device_vector(d, c->channels, NULL),
+        .save_invstd = device_vector(d, c->channels, NULL),
+        .num_batches_tracked = &data->num_batches_tracked,
+    };
+}
+
+bncl_batch_norm_backward batch_norm_backward_tensors(device *d, const batch_norm_case *c,
+                                                     const batch_norm_data *data,
+                                                     const bncl_batch_norm_forward *forward)
+{
+    size_t dims[BNCL_MAX_RANK];
+    int rank = batch_norm_case_dims(c, dims);
+    return (bncl_batch_norm_backward){
+        .x = forward->x,
+        .dy = device_tensor(d, BNCL_F32, rank, dims, data->dy),
+        .gamma = forward->gamma,
+        .running_mean = forward->running_mean,
+        .running_var = forward->running_var,
+        .save_mean = forward->save_mean,
+        .save_mean_lo = forward->save_mean_lo,
+        .save_invstd = forward->save_invstd,
+        .dx = device_tensor(d, BNCL_F32, rank, dims, NULL),
+        .dgamma = device_vector(d, c->channels, NULL),
+        .dbeta = device_vector(d, c->channels, NULL),
+    };
+}
+
+void batch_norm_read_forward(device *d, const bncl_batch_norm_forward *args, batch_norm_data *data)
+{
+    data->y = device_floats(d, &args->y);
+    data->new_running_mean = device_floats(d, &args->running_mean);
+    data->new_running_var = device_floats(d, &args->running_var);
+    data->save_mean = device_floats(d, &args->save_mean);
+    data->save_mean_lo = device_floats(d, &args->save_mean_lo);
+    data->save_invstd = device_floats(d, &args->save_invstd);
+}
+
+void batch_norm_read_backward(device *d, const bncl_batch_norm_backward *args,
+                              batch_norm_data *data)
+{
+    data->dx = device_floats(d, &args->dx);
+    data->dgamma = device_floats(d, &args->dgamma);
+    data->dbeta = device_floats(d, &args->dbeta);
+}
+
+void batch_norm_run_train(device *d, const batch_norm_case *c, batch_norm_data *data)
+{
+    bncl_batch_norm *plan = batch_norm_plan(d, c);
+    bncl_batch_norm_forward forward = batch_norm_forward_tensors(d, c, data);
+    device_ok(d, bncl_batch_norm_forward_train(plan, d->queue, &forward, NULL, &d->err),
+              batch_norm_case_name(c));
+    bncl_batch_norm_backward backward = batch_norm_backward_tensors(d, c, data, &forward);
+    device_ok(d, bncl_batch_norm_backward_train(plan, d->queue, &backward, NULL, &d->err),
+              batch_norm_case_name(c));
+    batch_norm_read_forward(d, &forward, data);
+    batch_norm_read_backward(d, &backward, data);
+}
+
+void batch_norm_run_eval(device *d, const batch_norm_case *c, batch_norm_data *data)
+{
+    bncl_batch_norm *plan = batch_norm_plan(d, c);
+    bncl_batch_norm_forward forward = batch_norm_forward_tensors(d, c, data);
+    if (!c->untracked) /* the batch's own statistics are not computed, so there is none to save */
+        forward.save_mean = forward.save_mean_lo = forward.save_invstd = device_absent();
+    device_ok(d, bncl_batch_norm_forward_eval(plan, d->queue, &forward, NULL, &d->err),
+              batch_norm_case_name(c));
+    bncl_batch_norm_backward backward = batch_norm_backward_tensors(d, c, data, &forward);
+    device_ok(d, bncl_batch_norm_backward_eval(plan, d->queue, &backward, NULL, &d->err),
+              batch_norm_case_name(c));
+    batch_norm_read_forward(d, &forward, data);
+    batch_norm_read_backward(d, &backward, data);
+}

@@ -1,0 +1,178 @@
+/* The device of a test program: see device.h. */
+#include "lib/device.h"
+
+#include <string.h>
+
+#include "lib/harness.h"
+
+/* A NaN with a payload that no computation makes. */
+static const uint32_t canary = 0x7fc5a3e1u;
+
+static device the_device;
+
+static int no_device(const char *why)
+{
+    harness_note("no device: %s", why);
+    if (harness_flag("BNCL_TEST_REQUIRE_DEVICE")) {
+        print_error("a device is required, but: %s\n", why);
+        return -1;
+    }
+    return 0;
+}
+
+int device_open(void **state)
+{
+    device *d = &the_device;
+    memset(d, 0, sizeof *d);
+    d->small = harness_flag("BNCL_TEST_SMALL");
+    *state = d;
+    if (bncl_context_create(NULL, &d->context, &d->err) != BNCL_OK)
+        return no_device(d->err.text);
+    if (bncl_queue_create(d->context, &d->queue, &d->err) != BNCL_OK ||
+        bncl_context_device(d->context, &d->info, &d->err) != BNCL_OK) {
+        print_error("%s\n", d->err.text);
+        return -1;
+    }
+    harness_note("device %s: %s, %s %s", d->info.index, d->info.name, d->info.platform,
+                 d->info.driver);
+    return 0;
+}
+
+int device_close(void **state)
+{
+    device *d = *state;
+    bncl_queue_destroy(d->queue);
+    bncl_context_destroy(d->context);
+    memset(d, 0, sizeof *d);
+    return 0;
+}
+
+device *device_of(void **state)
+{
+    device *d = *state;
+    if (d->context == NULL)
+        skip();
+    d->before = 3;
+    d->after = 17;
+    return d;
+}
+
+void device_ok(const device *d, bncl_status status, const char *what)
+{
+    if (status != BNCL_OK)
+        harness_fail("%s: %s: %s", what, bncl_status_string(status), d->err.text);
+}
+
+void device_refused(const device *d, bncl_status status, bncl_status expected, const char *words)
+{
+    if (status != expected || strstr(d->err.text, words) == NULL)
+        harness_fail("expected \"%s: …%s…\", got \"%s: %s\"", bncl_status_string(expected), words,
+                     bncl_status_string(status), d->err.text);
+}
+
+bncl_tensor device_absent(void)
+{
+    return (bncl_tensor){.buffer = NULL};
+}
+
+static void release_buffer(void *buffer)
+{
+    bncl_buffer_destroy(buffer);
+}
+
+static void fill_canaries(unsigned char *bytes, size_t count)
+{
+    for (size_t i = 0; i < count; ++i)
+        bytes[i] = (unsigned char)(canary >> 8 * (i % 4));
+}
+
+/* The whole buffer of the tensor as a tensor. */
+static bncl_tensor whole(const bncl_tensor *tensor)
+{
+    bncl_tensor all = *tensor;
+    all.offset = 0;
+    all.rank = 1;
+    all.dims[0] = bncl_buffer_size(tensor->buffer) / bncl_dtype_size(tensor->dtype);
+    return all;
+}
+
+bncl_tensor device_tensor(device *d, bncl_dtype dtype, int rank, const size_t *dims,
+                          const void *host)
+{
+    bncl_tensor tensor;
+    device_ok(d, bncl_tensor_init(&tensor, NULL, d->before, dtype, rank, dims, &d->err),
+              "bncl_tensor_init");
+    size_t size = bncl_dtype_size(dtype);
+    size_t total = (d->before + bncl_tensor_count(&tensor) + d->after) * size;
+    device_ok(d, bncl_buffer_create(d->context, total, &tensor.buffer, &d->err),
+              "bncl_buffer_create");
+    harness_hold(tensor.buffer, release_buffer);
+
+    unsigned char *bytes = harness_memory(total, 1);
+    fill_canaries(bytes, total);
+    if (host != NULL)
+        memcpy(bytes + d->before * size, host, bncl_tensor_count(&tensor) * size);
+    bncl_tensor all = whole(&tensor);
+    if (total > 0)
+        device_write(d, &all, bytes);
+    return tensor;
+}
+
+bncl_tensor device_vector(device *d, size_t count, const float *host)
+{
+    return device_tensor(d, BNCL_F32, 1, &count, host);
+}
+
+void device_write(device *d, const bncl_tensor *tensor, const void *host)
+{
+    device_ok(d, bncl_tensor_write(d->queue, tensor, host, NULL, &d->err), "bncl_tensor_write");
+    device_finish(d);
+}
+
+/* Fails if bytes[begin … end-1] are not canaries, counted from the buffer's begin. */
+static void expect_canaries(const char *what, const unsigned char *bytes, size_t begin, size_t end)
+{
+    for (size_t i = begin; i < end; ++i)
+        if (bytes[i] != (unsigned char)(canary >> 8 * (i % 4)))
+            harness_fail("%s: byte %zu of the buffer was written", what, i);
+}
+
+void device_read(device *d, const bncl_tensor *tensor, void *host)
+{
+    if (tensor->buffer == NULL || host == NULL)
+        return;
+    size_t total = bncl_buffer_size(tensor->buffer);
+    size_t size = bncl_dtype_size(tensor->dtype);
+    size_t begin = tensor->offset * size;
+    size_t end = begin + bncl_tensor_count(tensor) * size;
+    unsigned char *bytes = harness_memory(total, 1);
+    bncl_tensor all = whole(tensor);
+    device_ok(d, bncl_tensor_read(d->queue, &all, bytes, NULL, &d->err), "bncl_tensor_read");
+    expect_canaries("before a tensor", bytes, 0, begin);
+    expect_canaries("behind a tensor", bytes, end, total);
+    memcpy(host, bytes + begin, end - begin);
+}
+
+float *device_floats(device *d, const bncl_tensor *tensor)
+{
+    if (tensor->buffer == NULL)
+        return NULL;
+    float *host = harness_floats(bncl_tensor_count(tensor));
+    device_read(d, tensor, host);
+    return host;
+}
+
+void device_untouched(device *d, const char *what, const bncl_tensor *tensor)
+{
+    size_t size = bncl_dtype_size(tensor->dtype);
+    size_t begin = tensor->offset * size;
+    size_t bytes = bncl_tensor_count(tensor) * size;
+    unsigned char *got = harness_memory(begin + bytes, 1);
+    device_read(d, tensor, got + begin);
+    expect_canaries(what, got, begin, begin + bytes);
+}
+
+void device_finish(device *d)
+{
+    device_ok(d, bncl_queue_finish(d->queue, &d->err), "bncl_queue_finish");
+}

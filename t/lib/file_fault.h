@@ -1,0 +1,22 @@
+/* Makes calls of the operating system fail, be cut short or be interrupted. Linked into a
+   program, it takes the place of libc's open, pread, write, fsync, fchmod, fchown, close and
+   rename there, and passes on to them whatever is not to fail. For one thread. */
+#ifndef FILE_FAULT_H
+#define FILE_FAULT_H
+
+#include <stddef.h>
+
+/* From now on, `call` ("write") fails with errno `error` from its nth time (1: the next) on,
+   `times` times. close() has closed all the same, as Linux does. */
+void file_fault_set(const char *call, unsigned long nth, unsigned long times, int error);
+
+/* From now on, pread and write handle at most `most` bytes at once. */
+void file_fault_shorten(size_t most);
+
+/* From now on, open, pread, write and fsync are interrupted every second time. */
+void file_fault_interrupt(void);
+
+/* Ends all of that. Returns how many calls were made to fail. */
+unsigned long file_fault_clear(void);
+
+#endif

@@ -1,0 +1,65 @@
+/* How far a result may lie from the exact one: named functions of the reduction length and of the
+   magnitudes that go in. u = 2⁻²⁴ is the unit roundoff of f32; all bounds are absolute. They must not
+   know the library. */
+#ifndef TOLERANCE_H
+#define TOLERANCE_H
+
+#include <stddef.h>
+
+/* u of f32. */
+double tolerance_unit(void);
+
+/* γ_k = k·u/(1-k·u): the relative error of k roundings in a row (Higham, "Accuracy and Stability of
+   Numerical Algorithms", ch. 3). Infinite once k·u reaches 1. */
+double tolerance_gamma(double k);
+
+/* A sum or dot product of k terms in any order, where sum_abs = Σ|terms|. */
+double tolerance_sum_any_order(size_t k, double sum_abs);
+
+/* ---- batch norm: the library's promises, whatever n is ---- */
+
+/* mean, dgamma, dbeta: 8·u·Σ|terms|. */
+double tolerance_batch_norm_sum(double sum_abs);
+
+/* var: 2e-6 of it. */
+double tolerance_batch_norm_var(double var);
+
+/* invstd = 1/√(var+eps), of a var that is 2e-6 wrong at most, and a rounding of each of the three
+   steps. */
+double tolerance_batch_norm_invstd(double invstd);
+
+/* y: 2e-6·max(1,|y|); where gamma stretches x̂ to more than y, of that. */
+double tolerance_batch_norm_y(double y, double gamma, double xhat);
+
+/* y from running statistics, which are exact as given: no reduction, ten roundings. */
+double tolerance_batch_norm_y_frozen(double y, double beta, double gamma, double xhat);
+
+/* A running statistic (1-m)·old + m·batch, whose batch part may be wrong by batch_bound: three
+   roundings of each product and of their sum, and one of m. */
+double tolerance_running(double momentum, double old, double batch, double batch_bound);
+
+/* dx = scale·(dy - dbeta/n - x̂·dgamma/n) where scale = gamma·invstd. sum_dy = Σ|dy|/n and
+   sum_dy_xhat = Σ|dy·x̂|/n. Sums as promised, invstd's promise, ten roundings. */
+double tolerance_batch_norm_dx(double scale, double dy, double sum_dy, double xhat,
+                               double sum_dy_xhat);
+
+/* dx = dy·scale: seven roundings. */
+double tolerance_batch_norm_dx_frozen(double dx);
+
+/* ---- PyTorch's own f32 kernels, which promise nothing: n values may have been summed one after
+   another; `magnitude` is the sum of the magnitudes that went in ---- */
+double tolerance_pytorch(size_t n, double magnitude);
+
+/* ---- the rest of the stack ---- */
+
+/* A row's loss log Σexp(z) - z_label. OpenCL's exp and log are within 3 ulp; `classes` terms are added;
+   `spread` is the row's largest |z - max z|, whose rounding enters as an absolute error. */
+double tolerance_cross_entropy_loss(size_t classes, double loss, double spread);
+
+/* A logit's gradient (p - target)/rows. */
+double tolerance_cross_entropy_gradient(size_t classes, size_t rows, double p, double spread);
+
+/* w after a step, from the magnitudes of its terms: eight roundings. */
+double tolerance_sgd(double sum_abs);
+
+#endif

@@ -1,0 +1,122 @@
+# The tests. A program of t/ prints TAP through cmocka; one that needs a device runs once a device:
+# t/op/batch_norm_test becomes batch_norm_test.pocl.device, .rusticl.device and .oclgrind.device,
+# empty files from whose names t/on_device.sh reads program and device. (Automake names a test's log
+# after the test less its last extension, so that must be the same one for all: two tests that
+# differ in nothing but the extension would share a log, and only the first of them would run.)
+TAP_DRIVER = env AM_TAP_AWK='$(AWK)' $(SHELL) $(top_srcdir)/build-aux/tap-driver.sh
+TEST_EXTENSIONS = .sh .device
+LOG_DRIVER = $(TAP_DRIVER)
+SH_LOG_DRIVER = $(TAP_DRIVER)
+DEVICE_LOG_DRIVER = $(TAP_DRIVER)
+SH_LOG_COMPILER = $(SHELL)
+DEVICE_LOG_COMPILER = $(SHELL) $(top_srcdir)/t/on_device.sh
+AM_TESTS_ENVIRONMENT = \
+	top_srcdir='$(abs_top_srcdir)'; top_builddir='$(abs_top_builddir)'; CC='$(CC)'; CXX='$(CXX)'; \
+	AWK='$(AWK)'; export top_srcdir top_builddir CC CXX AWK;
+
+EXTRA_DIST += t/on_device.sh t/lsan.supp t/valgrind.supp
+TESTS =
+check_PROGRAMS =
+
+# What must hold of the tree and of what is installed from it; shell scripts, which need no device.
+dist_tests = \
+	t/dist/docs.sh \
+	t/dist/floors.sh \
+	t/dist/headers.sh \
+	t/dist/lengths.sh \
+	t/dist/symbols.sh
+TESTS += $(dist_tests)
+EXTRA_DIST += $(dist_tests) t/dist/tap.sh t/dist/function_lengths.awk t/dist/api_functions.awk
+
+if HAVE_CMOCKA
+# What the test programs share.
+check_LTLIBRARIES = t/lib/libcheck.la
+t_lib_libcheck_la_SOURCES =
+
+# Programs that need no device: run as they are. Each is one source, PROGRAM.c.
+unit_tests =
+# Programs that need a device: on PoCL only, or on all three.
+pocl_tests =
+device_tests =
+
+device_tests += t/dist/kernels_test
+
+# The examples: their parts, and the programs run whole.
+t_lib_libcheck_la_SOURCES += t/lib/idx_file.c t/lib/idx_file.h
+unit_tests += t/unit/fashion_options_test t/unit/idx_test t/unit/progress_test
+pocl_tests += t/op/examples_test
+t_unit_fashion_options_test_SOURCES = t/unit/fashion_options_test.c \
+	examples/fail.c examples/fail.h \
+	examples/fashion_options.c examples/fashion_options.h
+t_unit_idx_test_SOURCES = t/unit/idx_test.c \
+	examples/fail.c examples/fail.h \
+	examples/fashion_data.c examples/fashion_data.h \
+	examples/idx.c examples/idx.h
+t_unit_idx_test_CPPFLAGS = $(AM_CPPFLAGS) $(ZLIB_CFLAGS)
+t_unit_idx_test_LDADD = $(LDADD) $(ZLIB_LIBS)
+t_unit_progress_test_SOURCES = t/unit/progress_test.c examples/progress.c examples/progress.h
+
+# Files: safetensors, and how they are replaced.
+t_lib_libcheck_la_SOURCES += \
+	t/lib/files.c t/lib/files.h \
+	t/lib/safetensors_bytes.c t/lib/safetensors_bytes.h
+unit_tests += t/unit/atomic_file_test t/unit/foreign_text_test t/unit/safetensors_header_test \
+	t/unit/safetensors_read_test t/unit/safetensors_write_test
+file_fault = t/lib/file_fault.c t/lib/file_fault.h
+t_unit_atomic_file_test_SOURCES = t/unit/atomic_file_test.c $(file_fault)
+t_unit_atomic_file_test_LDADD = $(LDADD) -ldl
+t_unit_safetensors_read_test_SOURCES = t/unit/safetensors_read_test.c $(file_fault)
+t_unit_safetensors_read_test_CPPFLAGS = $(AM_CPPFLAGS) $(JANSSON_CFLAGS)
+t_unit_safetensors_read_test_LDADD = $(LDADD) $(JANSSON_LIBS) -ldl
+t_unit_safetensors_write_test_SOURCES = t/unit/safetensors_write_test.c $(file_fault)
+t_unit_safetensors_write_test_LDADD = $(LDADD) -ldl
+
+# The ground that the operators' tests stand on: the reference, generators, comparator, PyTorch's
+# recorded results, a batch norm as a test case; and what tests these.
+t_lib_libcheck_la_SOURCES += \
+	t/lib/batch_norm_case.c t/lib/batch_norm_case.h \
+	t/lib/batch_norm_check.c t/lib/batch_norm_check.h \
+	t/lib/batch_norm_expect.c t/lib/batch_norm_expect.h \
+	t/lib/compare.c t/lib/compare.h \
+	t/lib/device.c t/lib/device.h \
+	t/lib/fingerprint.c t/lib/fingerprint.h \
+	t/lib/generate.c t/lib/generate.h \
+	t/lib/harness.c t/lib/harness.h \
+	t/lib/reference.h t/lib/reference_batch_norm.c t/lib/reference_stack.c \
+	t/lib/tolerance.c t/lib/tolerance.h \
+	t/lib/vectors.c t/lib/vectors.h t/lib/vectors_find.c
+unit_tests += t/unit/compare_test t/unit/generate_test t/unit/reference_test \
+	t/unit/reference_stack_test t/unit/vectors_test
+EXTRA_DIST += tools/record_vectors.py t/vectors/batch_norm.txt t/vectors/cross_entropy.txt \
+	t/vectors/hashes.txt t/vectors/linear.txt t/vectors/relu.txt t/vectors/sgd.txt
+
+# The operators, on every device; and what must hold between results, whatever they are.
+device_tests += \
+	t/op/batch_norm_backward_test t/op/batch_norm_edge_test t/op/batch_norm_forward_test \
+	t/op/batch_norm_refused_test t/op/batch_norm_shape_test t/op/cross_entropy_test \
+	t/op/elementwise_test t/op/linear_test t/op/pytorch_batch_norm_test t/op/pytorch_stack_test \
+	t/op/sgd_test t/op/sync_test \
+	t/meta/batch_norm_hash_test t/meta/batch_norm_meta_test t/meta/tuning_test
+t_meta_batch_norm_meta_test_CPPFLAGS = $(AM_CPPFLAGS) $(OPENCL_CFLAGS)
+t_meta_batch_norm_meta_test_LDADD = $(LDADD) $(OPENCL_LIBS)
+
+check_PROGRAMS += $(unit_tests) $(pocl_tests) $(device_tests)
+pocl_stamps = $(pocl_tests:=.pocl.device) $(device_tests:=.pocl.device)
+device_stamps = $(pocl_stamps) $(device_tests:=.rusticl.device) $(device_tests:=.oclgrind.device)
+TESTS += $(unit_tests) $(device_stamps)
+$(device_stamps):
+	@$(MKDIR_P) $(@D) && touch $@
+CLEANFILES += $(device_stamps)
+
+# The same tests once more, on PoCL alone: what ./runtests runs under valgrind, by way of
+# BNCL_TEST_WRAPPER, and with the sanitizers.
+LOG_COMPILER = $(BNCL_TEST_WRAPPER)
+check-pocl:
+	$(MAKE) $(AM_MAKEFLAGS) check TESTS='$(unit_tests) $(pocl_stamps)'
+.PHONY: check-pocl
+endif
+
+# What drivers compiled while testing: see t/on_device.sh.
+clean-local:
+	rm -rf t/cache
+

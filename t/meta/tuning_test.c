@@ -1,0 +1,87 @@
+/* Work-group sizes, vector widths and shares of work decide who computes, never what: every tuning gives
+   the bits of the device's own. */
+#include <stdlib.h>
+#include <string.h>
+
+#include "lib/fingerprint.h"
+#include "lib/harness.h"
+
+static const char *const tunings[] = {
+    "vector=1,vectors=1,lane_items=1,lines=1,group=1,block_group=1",
+    "vector=1,vectors=1,lane_items=64,lines=8,group=64,block_group=64",
+    "vector=2,vectors=4,lane_items=16,lines=4,group=32,block_group=2",
+    "vector=4,vectors=2,lane_items=8,lines=2,group=16,block_group=16",
+    "vector=16,vectors=4,lane_items=1,lines=32,group=8,block_group=1",
+};
+
+/* Cases for which the tunings differ: some channels and many, one tile and more. */
+static const size_t chosen[] = {0, 3, 4, 6, 8, 10};
+
+static void forget_tuning(void *unused)
+{
+    (void)unused;
+    unsetenv("BNCL_TUNING");
+}
+
+static void run_tuned(device *d, const char *tuning, size_t index, batch_norm_fingerprint out[2])
+{
+    if (tuning != NULL)
+        setenv("BNCL_TUNING", tuning, 1);
+    else
+        unsetenv("BNCL_TUNING");
+    batch_norm_case c = fingerprint_case(index);
+    batch_norm_data train = batch_norm_data_make(&c);
+    batch_norm_data eval = batch_norm_data_make(&c);
+    batch_norm_run_train(d, &c, &train);
+    batch_norm_run_eval(d, &c, &eval);
+    out[0] = batch_norm_fingerprint_of(&c, &train);
+    out[1] = batch_norm_fingerprint_of(&c, &eval);
+}
+
+static void every_tuning_gives_the_same_bits(void **state)
+{
+    device *d = device_of(state);
+    harness_hold(NULL, forget_tuning);
+    for (size_t i = 0; i < (d->small ? 3 : sizeof chosen / sizeof *chosen); ++i) {
+        batch_norm_fingerprint own[2];
+        run_tuned(d, NULL, chosen[i], own);
+        for (size_t t = 0; t < sizeof tunings / sizeof *tunings; ++t) {
+            batch_norm_fingerprint got[2];
+            run_tuned(d, tunings[t], chosen[i], got);
+            for (size_t r = 0; r < 2 * fingerprint_results; ++r)
+                if (got[r / fingerprint_results].of[r % fingerprint_results] !=
+                    own[r / fingerprint_results].of[r % fingerprint_results])
+                    harness_fail("case %zu %s, %s: other bits in %s", chosen[i],
+                                 r < fingerprint_results ? "train" : "eval", tunings[t],
+                                 fingerprint_names[r % fingerprint_results]);
+        }
+    }
+}
+
+/* That the variable is read at all: a malformed one is refused. */
+static void a_malformed_tuning_is_refused(void **state)
+{
+    device *d = device_of(state);
+    harness_hold(NULL, forget_tuning);
+    const char *const malformed[] = {"vector=3", "vector=32", "vector", "speed=4",
+                                     "vector=4;lines=2"};
+    for (size_t i = 0; i < sizeof malformed / sizeof *malformed; ++i) {
+        setenv("BNCL_TUNING", malformed[i], 1);
+        const size_t dims[] = {4, 4};
+        bncl_batch_norm *plan = NULL;
+        device_refused(d,
+                       bncl_batch_norm_create(d->context, BNCL_LAYOUT_NC, BNCL_F32, 2, dims, NULL,
+                                              &plan, &d->err),
+                       BNCL_ERROR_ARGUMENT, "BNCL_TUNING");
+    }
+}
+
+int main(void)
+{
+    const struct CMUnitTest tests[] = {
+        HARNESS_TEST(every_tuning_gives_the_same_bits),
+        HARNESS_TEST(a_malformed_tuning_is_refused),
+    };
+    cmocka_set_message_output(CM_OUTPUT_TAP);
+    return cmocka_run_group_tests(tests, device_open, device_close);
+}
