@@ -94,7 +94,6 @@ int main(void)
     bncl_random_uniform(7, 0, -1.7320508f, 1.7320508f, x, BATCHES * COUNT);
     for (int i = 0; i < BATCHES * COUNT; ++i)
         x[i] = 10.0f * (float)(i % CHANNELS) + (float)(i % CHANNELS + 1) * x[i];
-    const size_t count = BATCHES * COUNT;
     bncl_context *context = NULL;
     bncl_queue *queue = NULL;
     bncl_buffer *batches = NULL;
@@ -104,9 +103,11 @@ int main(void)
     if ((status = bncl_context_create(NULL, &context, &err)) ||
         (status = bncl_queue_create(context, &queue, &err)) ||
         (status = bncl_buffer_create(context, sizeof x, &batches, &err)) ||
-        (status = bncl_tensor_init(&all, batches, 0, BNCL_F32, 1, &count, &err)) ||
+        (status = bncl_tensor_init(&all, batches, 0, BNCL_F32, 1, (const size_t[]){BATCHES * COUNT},
+                                   &err)) ||
         (status = bncl_tensor_write(queue, &all, x, NULL, &err)))
         goto done;
+    puts("mean/var of three channels; the data's are 0/1, 10/4 and 20/9");
     for (size_t i = 0; i < sizeof variants / sizeof variants[0] && !status; ++i)
         status = show(context, queue, batches, &variants[i], &err);
 done:

@@ -168,7 +168,7 @@ bncl_status idx_read(const char *path, int rank, const size_t *expected, idx_arr
     if (rank < 1 || rank > IDX_MAX_RANK)
         return example_fail(err, BNCL_ERROR_ARGUMENT, "rank: expected 1 to %d, got %d",
                             IDX_MAX_RANK, rank);
-    idx_file file;
+    idx_file file = {0};
     bncl_status status = open_file(path, &file, err);
     if (status != BNCL_OK)
         return status;

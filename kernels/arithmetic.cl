@@ -1,8 +1,9 @@
-/* Divisions and roots that give the same bits on every device: from +, -, * and fma() alone, each of
-   which rounds once everywhere. The device's own / and sqrt() may be off by 3 ulp, each in its way. */
+/* Divisions and roots that give the same bits on every device: from +, -, * and fma() alone, each
+   of which rounds once everywhere. The device's own / and sqrt() may be off by 3 ulp, each in its
+   way. */
 
-/* 1/b for normal b in 2^-100 … 2^100. A first guess by the exponent's arithmetic is right to 12 %;
-   each Newton step squares that: 1.5 %, 2e-4, 5e-8, then rounding is left. */
+/* 1/b for normal b in 2^-100 ... 2^100. A first guess by the exponent's arithmetic is right to
+   12 %; each Newton step squares that: 1.5 %, 2e-4, 5e-8, then rounding is left. */
 float reciprocal(float b)
 {
     float r = as_float(0x7EF311C7u - as_uint(b));
@@ -21,8 +22,8 @@ float divide(float a, float b)
     return isfinite(q) ? better : q;
 }
 
-/* 1/sqrt(a), within 0.51 ulp; +inf for 0, 0 for +inf, NaN for a negative a or NaN. Subnormal and very
-   small a are scaled by 2^64 first. */
+/* 1/sqrt(a), within 0.51 ulp; +inf for 0, 0 for +inf, NaN for a negative a or NaN. Subnormal and
+   very small a are scaled by 2^64 first. */
 float inverse_sqrt(float a)
 {
     if (!(a > 0.0f) || isinf(a))
@@ -32,7 +33,7 @@ float inverse_sqrt(float a)
     float r = as_float(0x5F3759DFu - (as_uint(s) >> 1));
     for (int i = 0; i < 3; ++i)
         r = fma(r * 0.5f, fma(-s * r, r, 1.0f), r);
-    /* One more step with the residual 1 - s·r² taken exactly: s·r = h + l. */
+    /* One more step with the residual 1 - s*r^2 taken exactly: s*r = h + l. */
     const float h = s * r;
     const float l = fma(s, r, -h);
     const float residual = fma(-l, r, fma(-h, r, 1.0f));

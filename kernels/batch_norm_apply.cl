@@ -1,4 +1,4 @@
-/* y = ((x - mean_hi) - mean_lo)·scale + shift.
+/* y = ((x - mean_hi) - mean_lo)*scale + shift.
 
      x, y          [lines][length]: see lines.cl
      coefficients  [5][channels]: mean_hi, mean_lo, scale, shift, (unused here)
@@ -19,7 +19,7 @@ __kernel void batch_norm_apply(__global const storage_t *x, ulong x_at, __global
 
     floatv hi[LINE_VECTORS], lo[LINE_VECTORS], scale[LINE_VECTORS], shift[LINE_VECTORS];
     for (uint line = first_line; line < end_line; ++line) {
-        if (line == first_line || !CHANNELS_INNERMOST)
+        if (NEW_COEFFICIENTS(line, first_line))
             for (uint u = 0; u < LINE_VECTORS; ++u) {
                 hi[u] = line_coefficient(coefficients, 0, channels, line, at, u);
                 lo[u] = line_coefficient(coefficients, 1, channels, line, at, u);

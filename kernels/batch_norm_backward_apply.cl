@@ -18,7 +18,8 @@ dx_coefficients dx_coefficients_load(__global const float *coefficients, uint ch
     return k;
 }
 
-/* dx = k1·((dy - k2) - ((x - mean_hi) - mean_lo)·k3). Traffic per element: 8 bytes read, 4 written. */
+/* dx = k1*((dy - k2) - ((x - mean_hi) - mean_lo)*k3). Traffic per element: 8 bytes read,
+   4 written. */
 __kernel void batch_norm_backward_apply(__global const storage_t *x, ulong x_at,
                                         __global const storage_t *dy, ulong dy_at,
                                         __global storage_t *dx, ulong dx_at,
@@ -37,7 +38,7 @@ __kernel void batch_norm_backward_apply(__global const storage_t *x, ulong x_at,
 
     dx_coefficients k[LINE_VECTORS];
     for (uint line = first_line; line < end_line; ++line) {
-        if (line == first_line || !CHANNELS_INNERMOST)
+        if (NEW_COEFFICIENTS(line, first_line))
             for (uint u = 0; u < LINE_VECTORS; ++u)
                 k[u] = dx_coefficients_load(coefficients, channels, line, at, u);
         const size_t row = (size_t)line * length;
@@ -52,7 +53,8 @@ __kernel void batch_norm_backward_apply(__global const storage_t *x, ulong x_at,
     }
 }
 
-/* dx = k1·dy: frozen statistics do not depend on x. Traffic per element: 4 bytes read, 4 written. */
+/* dx = k1*dy: frozen statistics do not depend on x. Traffic per element: 4 bytes read,
+   4 written. */
 __kernel void batch_norm_backward_frozen(__global const storage_t *dy, ulong dy_at,
                                          __global storage_t *dx, ulong dx_at,
                                          __global const float *coefficients,
@@ -70,7 +72,7 @@ __kernel void batch_norm_backward_frozen(__global const storage_t *dy, ulong dy_
 
     floatv k1[LINE_VECTORS];
     for (uint line = first_line; line < end_line; ++line) {
-        if (line == first_line || !CHANNELS_INNERMOST)
+        if (NEW_COEFFICIENTS(line, first_line))
             for (uint u = 0; u < LINE_VECTORS; ++u)
                 k1[u] = line_coefficient(coefficients, 2, channels, line, at, u);
         const size_t row = (size_t)line * length;

@@ -1,10 +1,10 @@
 /* The sums of backward over tiles, layout NCL (see tile_inner.cl):
-   Σdy and Σdy·((x - mean_hi) - mean_lo).
+   sum dy and sum dy*((x - mean_hi) - mean_lo).
 
      x, dy    [outer][channels][inner]
-     partial  [4][tiles][channels]: Σdy, its rounding error, Σdy·(x-mean), its rounding error
+     partial  [4][tiles][channels]: sum dy, its rounding error, sum dy*(x-mean), its rounding error
 
-   Grid: LANE_ITEMS × (tiles·channels). Traffic per element: 8 bytes read; 16/1024 written. */
+   Grid: LANE_ITEMS x (tiles*channels). Traffic per element: 8 bytes read; 16/1024 written. */
 #ifndef TILES_PER_GROUP
 #define TILES_PER_GROUP 1
 #endif

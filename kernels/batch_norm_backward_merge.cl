@@ -2,11 +2,11 @@
 
      partial       [4][tiles][channels]: see batch_norm_backward_inner.cl
      coefficients  [5][channels]  mean_hi, mean_lo, k1, k2, k3:
-                                  dx = k1·((dy - k2) - ((x - mean_hi) - mean_lo)·k3)
-                                  k1 = gamma·invstd, k2 = dbeta/n, k3 = invstd·dgamma/n
+                                  dx = k1*((dy - k2) - ((x - mean_hi) - mean_lo)*k3)
+                                  k1 = gamma*invstd, k2 = dbeta/n, k3 = invstd*dgamma/n
      dgamma, dbeta [channels]
 
-   With FROZEN statistics `invstd` holds running_var, and dx = k1·dy.
+   With FROZEN statistics `invstd` holds running_var, and dx = k1*dy.
    Grid: one work-item a channel. Traffic: 16 bytes read per tile and channel. */
 #define HAS_GAMMA 1
 #define HAS_DGAMMA 2

@@ -1,12 +1,12 @@
-/* The sums of backward over tiles, channels innermost: Σdy and Σdy·((x - mean_hi) - mean_lo).
+/* The sums of backward over tiles, channels innermost: sum dy and sum dy*((x - mean_hi) - mean_lo).
 
      x, dy    [count][channels]; blocks, leaves and tiles as in batch_norm_statistics_rows.cl
-     partial  [4][tiles][channels]: Σdy, its rounding error, Σdy·(x-mean), its rounding error
+     partial  [4][tiles][channels]: sum dy, its rounding error, sum dy*(x-mean), its rounding error
 
-   A leaf's rows r ≡ k (mod 4) add in order to sum k, the four add as (0+1)+(2+3); leaves add in order
-   as sums of two floats.
+   A leaf's rows r = k (mod 4) add in order to sum k, the four add as (0+1)+(2+3); leaves add in
+   order as sums of two floats.
 
-   Grid: channel blocks × tiles. Traffic per element: 8 bytes read; 16/1024 written. */
+   Grid: channel blocks x tiles. Traffic per element: 8 bytes read; 16/1024 written. */
 #ifndef CHANNEL_VECTORS
 #define CHANNEL_VECTORS 1
 #endif

@@ -1,11 +1,11 @@
-/* Running statistics: their update after a training batch, and their use in evaluation. One work-item
-   a channel.
+/* Running statistics: their update after a training batch, and their use in evaluation. One
+   work-item a channel.
 
      coefficients  [5][channels]: see batch_norm_statistics_merge.cl */
 #define HAS_GAMMA 1
 #define HAS_BETA 2
 
-/* next = keep·running + take·batch, with keep = 1-momentum and take = momentum. next may be the
+/* next = keep*running + take*batch, with keep = 1-momentum and take = momentum. next may be the
    running statistics themselves. Traffic: 16 bytes read, 8 written per channel. */
 __kernel void batch_norm_running_update(__global const float *coefficients, ulong coefficients_at,
                                         __global const float *running_mean, ulong running_mean_at,
@@ -24,7 +24,7 @@ __kernel void batch_norm_running_update(__global const float *coefficients, ulon
     next_var[next_var_at + c] = fma(take, variance, keep * running_var[running_var_at + c]);
 }
 
-/* The coefficients of y = (x - running_mean)·gamma/sqrt(running_var+eps) + beta. Traffic: up to 16
+/* The coefficients of y = (x - running_mean)*gamma/sqrt(running_var+eps) + beta. Traffic: up to 16
    bytes read, 16 written per channel. */
 __kernel void batch_norm_running_coefficients(
     __global const float *running_mean, ulong running_mean_at, __global const float *running_var,

@@ -3,7 +3,7 @@
      x        [outer][channels][inner]
      partial  [3][tiles][channels]: mean, the mean's rounding error, M2 of each tile
 
-   Grid: LANE_ITEMS × (tiles·channels); local {LANE_ITEMS, tiles per group}.
+   Grid: LANE_ITEMS x (tiles*channels); local {LANE_ITEMS, tiles per group}.
    Traffic per element: 4 bytes read; 12/1024 written. */
 #ifndef TILES_PER_GROUP
 #define TILES_PER_GROUP 1

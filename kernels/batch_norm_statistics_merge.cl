@@ -2,7 +2,7 @@
 
      partial       [3][tiles][channels]  mean, its rounding error, M2 of each tile
      coefficients  [5][channels]  mean_hi, mean_lo, scale, shift, unbiased variance:
-                                  y = ((x - mean_hi) - mean_lo)·scale + shift
+                                  y = ((x - mean_hi) - mean_lo)*scale + shift
      save_mean, save_mean_lo, save_invstd  [channels]
 
    Grid: one work-item a channel. Traffic: 12 bytes read per tile and channel. */

@@ -1,22 +1,22 @@
 /* Statistics of tiles, channels innermost: layouts NC and NLC.
 
-     x        [count][channels]       channels →
-                                row 0   c0 c1 c2 …      a work-item takes VEC·CHANNEL_VECTORS
-                                row 1   c0 c1 c2 …      neighbouring channels of a tile's rows
-                                …
+     x        [count][channels]       channels ->
+                                row 0   c0 c1 c2 ...      a work-item takes VEC*CHANNEL_VECTORS
+                                row 1   c0 c1 c2 ...      neighbouring channels of a tile's rows
+                                ...
      partial  [3][tiles][channels]: mean, the mean's rounding error, M2 of each tile
 
-   Tile: 1024 rows. Leaf: 32 rows; in it rows r ≡ k (mod 4) add in order to sum k, and the four add as
-   (0+1)+(2+3). A tile's leaves merge in order. That tree is part of the promise of equal bits.
+   Tile: 1024 rows. Leaf: 32 rows; in it rows r = k (mod 4) add in order to sum k, and the four add
+   as (0+1)+(2+3). A tile's leaves merge in order. That tree is part of the promise of equal bits.
 
-   Grid: channel blocks × tiles. Traffic per element: 4 bytes read (a leaf's second pass finds it in
+   Grid: channel blocks x tiles. Traffic per element: 4 bytes read (a leaf's second pass finds it in
    L1); 12/1024 written. */
 #ifndef CHANNEL_VECTORS
 #define CHANNEL_VECTORS 1
 #endif
 #define LEAF 32
 
-/* Σ(x-center) of a leaf, and Σ(x-center)². */
+/* sum (x-center) of a leaf, and sum (x-center)^2. */
 typedef struct {
     floatv s, q;
 } leaf_sums;

@@ -7,8 +7,9 @@
 #define HAS_CORRECT 1
 #define HAS_DLOGITS 2
 
-/* One work-item a row. loss = log Σexp(z - max) - (z[label] - max). A label that is no class gives
-   NaN and a zero gradient. Traffic per element: 12 bytes read (mostly from cache), 4 written. */
+/* One work-item a row. loss = log sum exp(z - max) - (z[label] - max). A label that is no class
+   gives NaN and a zero gradient. Traffic per element: 12 bytes read (mostly from cache),
+   4 written. */
 __kernel void cross_entropy_rows(__global const float *logits, ulong logits_at,
                                  __global const int *labels, ulong labels_at,
                                  __global float *row_loss, ulong row_loss_at,
@@ -43,8 +44,8 @@ __kernel void cross_entropy_rows(__global const float *logits, ulong logits_at,
     }
 }
 
-/* loss = Σrow_loss/rows and correct = Σrow_correct, by one work-item: rows add in order within leaves
-   of 32, leaves in order as sums of two floats. Traffic: 8 bytes read per row. */
+/* loss = sum row_loss/rows and correct = sum row_correct, by one work-item: rows add in order
+   within leaves of 32, leaves in order as sums of two floats. Traffic: 8 bytes read per row. */
 __kernel void cross_entropy_mean(__global const float *row_loss, ulong row_loss_at,
                                  __global const int *row_correct, ulong row_correct_at,
                                  __global float *loss, ulong loss_at, __global int *correct,

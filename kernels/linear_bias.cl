@@ -3,8 +3,8 @@
      y, dy  [rows][features], features fastest
      bias   [features]; dbias [features] */
 
-/* Every row of y becomes the bias. Grid: blocks of VEC features × rows. Traffic per element: 4 bytes
-   written. */
+/* Every row of y becomes the bias. Grid: blocks of VEC features x rows. Traffic per element: 4
+   bytes written. */
 __kernel void linear_bias_forward(__global const float *bias, ulong bias_at, __global float *y,
                                   ulong y_at, uint rows, uint features)
 {
@@ -16,8 +16,8 @@ __kernel void linear_bias_forward(__global const float *bias, ulong bias_at, __g
     store_some(load_some(bias + bias_at + at, have), y + y_at + (size_t)row * features + at, have);
 }
 
-/* dbias = Σ over rows of dy: rows add in order within leaves of 32, leaves in order as sums of two
-   floats. Grid: blocks of VEC features. Traffic per element: 4 bytes read. */
+/* dbias = sum over rows of dy: rows add in order within leaves of 32, leaves in order as sums of
+   two floats. Grid: blocks of VEC features. Traffic per element: 4 bytes read. */
 __kernel void linear_bias_backward(__global const float *dy, ulong dy_at, __global float *dbias,
                                    ulong dbias_at, uint rows, uint features)
 {

@@ -1,5 +1,5 @@
-/* The tree in which a channel's tiles merge: neighbours 0+1, 2+3, …, then those, and so on; an odd
-   one at the end waits for the next round. It depends on the number of tiles alone.
+/* The tree in which a channel's tiles merge: neighbours 0+1, 2+3, ..., then those, and so on; an
+   odd one at the end waits for the next round. It depends on the number of tiles alone.
 
      tiles  0   1   2   3   4          A work-item walks the tiles in order and keeps one node a
              \ /     \ /    |          level on a stack, as a binary counter keeps its digits: after

@@ -1,6 +1,6 @@
 /* (count, mean, M2) of a set of values, and of the union of two sets: Chan, Golub, LeVeque,
-   "Updating formulae and a pairwise algorithm for computing sample variances", 1979. M2 is the sum of
-   squared differences from the mean; the mean is the unevaluated sum of two floats. */
+   "Updating formulae and a pairwise algorithm for computing sample variances", 1979. M2 is the sum
+   of squared differences from the mean; the mean is the unevaluated sum of two floats. */
 typedef struct {
     uint count;
     floatv hi, lo, m2;
@@ -25,8 +25,8 @@ moments moments_merge(moments a, moments b)
     return r;
 }
 
-/* From the corrected two-pass sums about `center`, s = Σ(x-center) and q = Σ(x-center)²:
-   mean = center + s/n, M2 = q - s²/n, never below 0. */
+/* From the corrected two-pass sums about `center`, s = sum (x-center) and q = sum (x-center)^2:
+   mean = center + s/n, M2 = q - s^2/n, never below 0. */
 moments moments_about(uint count, floatv center, floatv s, floatv q)
 {
     const floatv shift = s * reciprocal((float)count);

@@ -2,8 +2,8 @@
 
      w, dw, buf  [count]
 
-   Grid: blocks of VEC elements. Traffic per element: 12 bytes read, 8 written; without momentum 8 and
-   4. */
+   Grid: blocks of VEC elements. Traffic per element: 12 bytes read, 8 written; without momentum 8
+   and 4. */
 #define HAS_MOMENTUM 1
 #define NESTEROV 2
 #define FIRST_STEP 4

@@ -1,18 +1,18 @@
 /* Tiles of a channel whose values have neighbours: layout NCL.
 
-     x[n][c][l], l fastest:   |-- n=0,c=0 --|-- n=0,c=1 --| … |-- n=1,c=0 --| …
-     channel c, its values in the order (n, l):  0 … count-1, cut into tiles of TILE = 1024;
+     x[n][c][l], l fastest:   |-- n=0,c=0 --|-- n=0,c=1 --| ... |-- n=1,c=0 --| ...
+     channel c, its values in the order (n, l):  0 ... count-1, cut into tiles of TILE = 1024;
      a tile's value e belongs to lane e mod 64, and is that lane's e/64-th step:
 
-              lane   0    1    2  …  63
-       step 0        0    1    2  …  63
-       step 1       64   65   66  … 127
-       …
-       step 15     960 …            1023
+              lane   0    1    2  ...  63
+       step 0        0    1    2  ...  63
+       step 1       64   65   66  ... 127
+       ...
+       step 15     960 ...            1023
 
-   Each lane adds its steps in order; then lanes i and i+32 add, i and i+16, … i and i+1. That tree is
-   part of the promise of equal bits. LANE_ITEMS work-items share a tile, 64/LANE_ITEMS neighbouring
-   lanes each, held in registers or L1: a tile is read from memory once. */
+   Each lane adds its steps in order; then lanes i and i+32 add, i and i+16, ... i and i+1. That
+   tree is part of the promise of equal bits. LANE_ITEMS work-items share a tile, 64/LANE_ITEMS
+   neighbouring lanes each, held in registers or L1: a tile is read from memory once. */
 #ifndef LANE_ITEMS
 #define LANE_ITEMS 1
 #endif
@@ -93,8 +93,8 @@ void tile_pad(floatv v[STEPS][ITEM_VECTORS], tile_place t, float pad)
         }
 }
 
-/* The sum over the 64 lanes, in all work-items of the tile. scratch: 64 floats of the tile's own. All
-   of the work-group's items must come here together. */
+/* The sum over the 64 lanes, in all work-items of the tile. scratch: 64 floats of the tile's own.
+   All of the work-group's items must come here together. */
 float lanes_sum(floatv lane_sum[ITEM_VECTORS], __local float *scratch)
 {
 #if LANE_ITEMS == 1

@@ -9,6 +9,12 @@ if [ $# -ne 1 ] || [ ! -d "$1" ]; then
     exit 2
 fi
 
+# Some OpenCL compilers stop at bytes beyond ASCII, even in comments.
+if LC_ALL=C grep -n '[^ -~]' "$1"/*.cl >&2; then
+    echo "$0: expected ASCII in kernels, got the bytes above" >&2
+    exit 1
+fi
+
 echo '/* Made by tools/embed_kernels.sh from kernels/: change those. */'
 echo '#include "program/source.h"'
 for file in "$1"/*.cl; do

@@ -290,3 +290,14 @@ choose_caches() {
     mkdir -p "$XDG_CACHE_HOME" "$POCL_CACHE_DIR" || die "$build must be writable"
     say "Your home cannot be written: drivers keep compiled kernels in build/cache/"
 }
+
+# In a bare chroot there is no /sys: PoCL's hwloc then finds no memory, and PoCL ends the program. It
+# is told what the kernel says elsewhere.
+make_do_without_sysfs() {
+    [ ! -d /sys/devices/system/cpu ] && [ -z "${HWLOC_SYNTHETIC-}${HWLOC_XMLFILE-}" ] || return 0
+    bytes=$(awk '$1 == "MemTotal:" { printf "%.0f", $2 * 1024 }' /proc/meminfo 2>/dev/null)
+    HWLOC_SYNTHETIC="numa:1(memory=${bytes:-1073741824}) pu:$(nproc)"
+    HWLOC_THISSYSTEM=1
+    export HWLOC_SYNTHETIC HWLOC_THISSYSTEM
+    say "No /sys here: PoCL is told of $(nproc) processors and ${bytes:-1073741824} bytes of memory"
+}

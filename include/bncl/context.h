@@ -18,9 +18,9 @@ typedef struct bncl_device_info {
     char name[128];
     char platform[128];
     char driver[128];
-    char type[16];           /* "cpu", "gpu", "accelerator" or "other" */
-    char index[24];          /* "0:1": platform 0, device 1, as bncl_context_create takes it */
-    uint64_t memory_bytes;   /* global memory */
+    char type[16];         /* "cpu", "gpu", "accelerator" or "other" */
+    char index[24];        /* "0:1": platform 0, device 1, as bncl_context_create takes it */
+    uint64_t memory_bytes; /* global memory */
     uint32_t compute_units;
     bool has_compiler;
     bool same_bits; /* its f32 arithmetic (fma, denormals, infinities) allows bit-identical results;

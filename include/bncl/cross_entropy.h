@@ -27,10 +27,10 @@ BNCL_API bncl_status bncl_cross_entropy_create(bncl_context *context, size_t row
 BNCL_API void bncl_cross_entropy_destroy(bncl_cross_entropy *plan);
 
 typedef struct bncl_cross_entropy_args {
-    bncl_tensor logits;  /* in:  f32 [rows, classes] */
-    bncl_tensor labels;  /* in:  i32 [rows], each in 0 … classes-1; another one gives a NaN loss and
+    bncl_tensor logits; /* in:  f32 [rows, classes] */
+    bncl_tensor labels; /* in:  i32 [rows], each in 0 … classes-1; another one gives a NaN loss and
                                  a zero gradient in its row */
-    bncl_tensor loss;    /* out: f32, one element: mean of -log softmax(logits)[label] */
+    bncl_tensor loss;   /* out: f32, one element: mean of -log softmax(logits)[label] */
     bncl_tensor correct; /* out: i32, one element: rows whose largest logit (the first of equals) is
                                  the label's; may be absent */
     bncl_tensor dlogits; /* out: f32 [rows, classes]: (softmax - one-hot)/rows; may be absent */

@@ -43,8 +43,8 @@ BNCL_API void bncl_graph_destroy(bncl_graph *graph);
    leave the batch out: dims are those of one sample. Errors of all: ARGUMENT (NULL, unknown value,
    bad or repeated name), SHAPE, STATE, MEMORY. ---- */
 
-/* An f32 input of shape [N, dims…], rank_of_sample 1 … 3. With requires_grad the backward pass gives
-   its gradient as well. Inputs are numbered in the order they are added. */
+/* An f32 input of shape [N, dims…], rank_of_sample 1 … 3. With requires_grad the backward pass
+   gives its gradient as well. Inputs are numbered in the order they are added. */
 BNCL_API bncl_status bncl_graph_input(bncl_graph *graph, int rank_of_sample, const size_t *dims,
                                       bool requires_grad, bncl_value *out, bncl_error *err);
 
@@ -79,8 +79,8 @@ BNCL_API bncl_status bncl_graph_flatten(bncl_graph *graph, const char *name, bnc
                                         bncl_value *out, bncl_error *err);
 
 /* The sum of two values of one shape: a residual connection. a and b may be the same. */
-BNCL_API bncl_status bncl_graph_add(bncl_graph *graph, const char *name, bncl_value a,
-                                    bncl_value b, bncl_value *out, bncl_error *err);
+BNCL_API bncl_status bncl_graph_add(bncl_graph *graph, const char *name, bncl_value a, bncl_value b,
+                                    bncl_value *out, bncl_error *err);
 
 /* BUILDING -> PLANNED: fixes the topology with `output` as the graph's result, allocates the
    parameters and initializes them from `seed`, the same on every device: Linear's weight and bias
@@ -107,9 +107,9 @@ BNCL_API bncl_status bncl_graph_freeze(bncl_graph *graph, const char *layer, boo
 
 /* ---- PLANNED and READY ---- */
 
-/* Runs the graph on `count` inputs, in the order they were added, all of one batch size N, which may
-   differ from call to call. *output (may be NULL) becomes a view of the result, good until the next
-   forward or the graph's end. The input tensors must stay as they are until backward is done.
+/* Runs the graph on `count` inputs, in the order they were added, all of one batch size N, which
+   may differ from call to call. *output (may be NULL) becomes a view of the result, good until the
+   next forward or the graph's end. The input tensors must stay as they are until backward is done.
    Enqueues and returns; blocks only to allocate and build when the batch size is new.
    A failed call changes neither parameters nor running statistics; backward then needs a new
    forward. Errors: ARGUMENT; STATE (still BUILDING); SHAPE ("fc1: …": wrong shape, one value per
@@ -141,7 +141,8 @@ typedef struct bncl_graph_parameter_info {
 /* How many parameters there are; 0 for NULL or while BUILDING. */
 BNCL_API size_t bncl_graph_parameter_count(const bncl_graph *graph);
 
-/* The index-th parameter, in the order of the layers, weight before bias. Errors: ARGUMENT, STATE. */
+/* The index-th parameter, in the order of the layers, weight before bias. Errors:
+   ARGUMENT, STATE. */
 BNCL_API bncl_status bncl_graph_parameter(const bncl_graph *graph, size_t index,
                                           bncl_graph_parameter_info *out, bncl_error *err);
 

@@ -28,10 +28,10 @@ BNCL_API void bncl_linear_destroy(bncl_linear *plan);
 
 /* y = x·Wᵀ + b; bias absent: without b. Enqueues and returns (the first use on a device blocks
    while CLBlast builds). Errors: ARGUMENT, SHAPE, DTYPE, OPENCL, BLAS. */
-BNCL_API bncl_status bncl_linear_forward(bncl_linear *plan, bncl_queue *queue,
-                                         const bncl_tensor *x, const bncl_tensor *weight,
-                                         const bncl_tensor *bias, const bncl_tensor *y,
-                                         const bncl_sync *sync, bncl_error *err);
+BNCL_API bncl_status bncl_linear_forward(bncl_linear *plan, bncl_queue *queue, const bncl_tensor *x,
+                                         const bncl_tensor *weight, const bncl_tensor *bias,
+                                         const bncl_tensor *y, const bncl_sync *sync,
+                                         bncl_error *err);
 
 /* What a backward call reads and writes. dx, dweight and dbias may each be absent. */
 typedef struct bncl_linear_backward_args {

@@ -26,8 +26,8 @@ BNCL_API bncl_status bncl_opencl_context(cl_context cl, cl_device_id device, bnc
 /* Adopts a queue, in-order or out-of-order, of the context's cl_context and device. On an
    out-of-order queue the library puts barriers around what it enqueues.
    Errors: ARGUMENT (also: of another context or device), MEMORY, OPENCL. */
-BNCL_API bncl_status bncl_opencl_queue(bncl_context *context, cl_command_queue cl,
-                                       bncl_queue **out, bncl_error *err);
+BNCL_API bncl_status bncl_opencl_queue(bncl_context *context, cl_command_queue cl, bncl_queue **out,
+                                       bncl_error *err);
 
 /* Adopts a cl_mem buffer of the context's cl_context.
    Errors: ARGUMENT (also: not a buffer, of another context), MEMORY, OPENCL. */

@@ -16,8 +16,8 @@ BNCL_API uint32_t bncl_random_word(uint64_t seed, uint32_t stream, uint64_t inde
 
 /* Fills out[0 … count-1] (host memory) with numbers uniform in [low, high): low + (high-low)·k·2⁻²⁴
    with k a 24-bit integer. out may be NULL when count is 0. */
-BNCL_API void bncl_random_uniform(uint64_t seed, uint32_t stream, float low, float high,
-                                  float *out, size_t count);
+BNCL_API void bncl_random_uniform(uint64_t seed, uint32_t stream, float low, float high, float *out,
+                                  size_t count);
 
 /* Fills out[0 … count-1] with a uniformly random permutation of 0 … count-1 (Fisher and Yates). */
 BNCL_API void bncl_random_permutation(uint64_t seed, uint32_t stream, uint32_t *out,

@@ -41,7 +41,8 @@ BNCL_API void bncl_sgd_destroy(bncl_sgd *sgd);
 /* Changes the learning rate from the next step on. Errors: ARGUMENT. */
 BNCL_API bncl_status bncl_sgd_set_lr(bncl_sgd *sgd, double lr, bncl_error *err);
 
-/* One step on w (in and out) with the gradient dw, both f32 of `count` elements, in PyTorch's order:
+/* One step on w (in and out) with the gradient dw, both f32 of `count` elements, in PyTorch's
+   order:
      g = dw + weight_decay·w;  buf = momentum·buf + (1-dampening)·g  (first step: buf = g)
      w -= lr·(nesterov ? g + momentum·buf : momentum ? buf : g)
    One launch: it happens as a whole or not at all. Enqueues and returns.

@@ -37,13 +37,14 @@ BNCL_API bncl_status bncl_graph_state_read(bncl_graph *graph, bncl_queue *queue,
 
 /* Saves the state dict as a safetensors file. Atomic: written beside `path` under a temporary name,
    synced, then renamed; when anything fails an old file stays as it was. The same state gives the
-   same bytes. Blocks. Errors: ARGUMENT, STATE, IO (the text names file and cause), MEMORY, OPENCL. */
+   same bytes. Blocks. Errors: ARGUMENT, STATE, IO (the text names file and cause),
+   MEMORY, OPENCL. */
 BNCL_API bncl_status bncl_graph_save(bncl_graph *graph, bncl_queue *queue, const char *path,
                                      bncl_error *err);
 
-/* Loads a state dict, strictly: every entry of the graph must be there with its dtype and shape, and
-   nothing else; only num_batches_tracked may be missing (0 then), as in files of old PyTorch. All or
-   nothing: a failed call leaves the graph as it was. Blocks.
+/* Loads a state dict, strictly: every entry of the graph must be there with its dtype and shape,
+   and nothing else; only num_batches_tracked may be missing (0 then), as in files of old PyTorch.
+   All or nothing: a failed call leaves the graph as it was. Blocks.
    Errors: ARGUMENT, STATE, IO, FORMAT (no safetensors file, or a damaged one), KEY (missing or
    unexpected key), SHAPE, DTYPE, MEMORY, DEVICE_MEMORY, OPENCL. */
 BNCL_API bncl_status bncl_graph_load(bncl_graph *graph, bncl_queue *queue, const char *path,

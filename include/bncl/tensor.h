@@ -1,4 +1,5 @@
-/* A tensor: dimensions, an element type and a place in a buffer. A plain value that owns nothing. */
+/* A tensor: dimensions, an element type and a place in a buffer. A plain value that
+   owns nothing. */
 #ifndef BNCL_TENSOR_H
 #define BNCL_TENSOR_H
 

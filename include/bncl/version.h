@@ -11,7 +11,8 @@
 
 BNCL_BEGIN_DECLS
 
-/* The version of the library that runs, "0.1.0", which may be newer than the headers' own. Static. */
+/* The version of the library that runs, "0.1.0", which may be newer than the headers'
+   own. Static. */
 BNCL_API const char *bncl_version(void);
 
 BNCL_END_DECLS

@@ -4,7 +4,8 @@
 
 #include <bncl/status.h>
 
-/* Writes the text into err (NULL is fine) and returns status, so that a caller can fail in a line. */
+/* Writes the text into err (NULL is fine) and returns status, so that a caller can fail in
+   a line. */
 bncl_status bncli_fail(bncl_error *err, bncl_status status, const char *format, ...)
     __attribute__((format(printf, 3, 4)));
 

@@ -84,8 +84,8 @@ static bncl_status plan_activations(bncl_graph *graph, size_t n, bncl_error *err
     return BNCL_OK;
 }
 
-/* Lays the gradients out for batch size n, and behind them scratch for the largest; with `commit` the
-   offsets are kept. */
+/* Lays the gradients out for batch size n, and behind them scratch for the largest; with `commit`
+   the offsets are kept. */
 static bool lay_out_gradients(bncl_graph *graph, size_t n, bool commit, size_t *used)
 {
     size_t largest = 0, count, offset;

@@ -50,8 +50,8 @@ static void fill(const bncli_parameter *p, uint64_t seed, uint32_t stream, float
         out[i] = 1.0f;
 }
 
-/* Writes the initial values; the padding between them is zero. Each parameter draws from a stream of
-   its own, so that its values do not depend on other layers' sizes. */
+/* Writes the initial values; the padding between them is zero. Each parameter draws from a stream
+   of its own, so that its values do not depend on other layers' sizes. */
 static bncl_status initialize(bncl_graph *graph, size_t elements, size_t count, uint64_t seed,
                               bncl_queue *queue, bncl_error *err)
 {

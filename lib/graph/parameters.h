@@ -4,8 +4,8 @@
 
 #include "graph/graph.h"
 
-/* Allocates parameters, gradients and the layers' state, and initializes them. On failure nothing of
-   it is left. Blocks. */
+/* Allocates parameters, gradients and the layers' state, and initializes them. On failure nothing
+   of it is left. Blocks. */
 bncl_status bncli_parameters_create(bncl_graph *graph, uint64_t seed, bncl_queue *queue,
                                     bncl_error *err);
 

@@ -1,5 +1,5 @@
-/* Forward: statistics, coefficients, y, and last of all the running statistics, so that nothing that
-   fails on the way has changed them. */
+/* Forward: statistics, coefficients, y, and last of all the running statistics, so that nothing
+   that fails on the way has changed them. */
 #include "ops/batch_norm.h"
 
 #include "base/error.h"

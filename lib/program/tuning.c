@@ -8,8 +8,8 @@
 
 #include "base/error.h"
 
-/* Where a work-item is a loop body with vector registers of its own (PoCL): wide vectors, few items.
-   Where it is one lane of many (GPUs, llvmpipe): no vectors, many items. */
+/* Where a work-item is a loop body with vector registers of its own (PoCL): wide vectors, few
+   items. Where it is one lane of many (GPUs, llvmpipe): no vectors, many items. */
 static const bncli_tuning wide_tuning = {
     .vector = 16, .vectors = 4, .lane_items = 1, .lines = 32, .group = 8, .block_group = 1};
 static const bncli_tuning lane_tuning = {

@@ -16,7 +16,8 @@ typedef struct error_row {
         code, status, #code                                                                        \
     }
 
-/* The codes with a meaning of their own, then those that are the library's or the driver's fault. */
+/* The codes with a meaning of their own, then those that are the library's or the
+   driver's fault. */
 static const error_row rows[] = {
     ROW(CL_DEVICE_NOT_FOUND, BNCL_ERROR_NO_DEVICE),
     {PLATFORM_NOT_FOUND_KHR, BNCL_ERROR_NO_DEVICE, "CL_PLATFORM_NOT_FOUND_KHR"},

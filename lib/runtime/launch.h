@@ -49,8 +49,8 @@ static inline bncli_argument bncli_arg_float(double real)
 /* How many elements an array has. */
 #define BNCLI_COUNT(array) (sizeof(array) / sizeof((array)[0]))
 
-/* A range of at least `items` work-items per dimension, in work-groups of `group`. The launch rounds
-   up: kernels must check their ids. Use 1 for unused dimensions. */
+/* A range of at least `items` work-items per dimension, in work-groups of `group`. The launch
+   rounds up: kernels must check their ids. Use 1 for unused dimensions. */
 typedef struct bncli_grid {
     size_t items[2];
     size_t group[2];

@@ -14,7 +14,8 @@ bncl_context *bncli_queue_context(const bncl_queue *queue);
 bncl_status bncli_queue_begin(bncl_queue *queue, const bncl_sync *sync, bncl_error *err);
 
 /* Gives sync->signal, if one is wanted, the event of a marker. For calls whose last command cannot
-   signal itself, and that would leave nothing changed if the marker failed. Errors: MEMORY, OPENCL. */
+   signal itself, and that would leave nothing changed if the marker failed. Errors:
+   MEMORY, OPENCL. */
 bncl_status bncli_queue_end(bncl_queue *queue, const bncl_sync *sync, bncl_error *err);
 
 /* Where the call's last command puts its event: sync->signal, or NULL. */

@@ -26,7 +26,8 @@ const char *bncl_layout_name(bncl_layout layout)
     return layouts[layout].name;
 }
 
-/* Refuses sizes whose products overflow, or n of 2³¹ and more: kernels count a channel in 32 bits. */
+/* Refuses sizes whose products overflow, or n of 2³¹ and more: kernels count a channel in
+   32 bits. */
 static bncl_status check_sizes(bncli_geometry *g, bncl_error *err)
 {
     size_t per_row;

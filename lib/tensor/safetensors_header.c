@@ -88,8 +88,8 @@ static bncl_status check_metadata(header_parse *p, json_t *metadata, bncl_error 
 }
 
 /* Where the member ends that begins after bytes[from]: at the ',' before the next one, or at the
-   '}' of the header. Strings are only skipped here, and brackets counted; all else is jansson's.
-   */
+   '}' of the header. Strings are only skipped here, and brackets counted; all else
+   is jansson's. */
 static bncl_status find_end(const header_parse *p, size_t from, size_t *end, bncl_error *err)
 {
     bool string = false;

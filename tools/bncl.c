@@ -1,0 +1,95 @@
+/* The command bncl: what the library sees of this machine. */
+#include <bncl/bncl.h>
+
+#include <stdbool.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+
+enum { EXIT_USAGE = 2 };
+
+static void print_usage(FILE *out)
+{
+    fputs(
+        "Usage: bncl devices | --help | --version\n"
+        "\n"
+        "  devices    list the OpenCL devices, as BNCL_DEVICE and bncl_context_create name them,\n"
+        "             and mark the one that is taken when nothing names another\n",
+        out);
+}
+
+static int fail(const char *what, const bncl_error *err)
+{
+    fprintf(stderr, "bncl: %s: %s\n", what, err->text);
+    return EXIT_FAILURE;
+}
+
+static void print_device(const bncl_device_info *info, bool chosen)
+{
+    printf("%c %-5s %-11s %s\n", chosen ? '*' : ' ', info->index, info->type, info->name);
+    printf("        platform  %s, driver %s\n", info->platform, info->driver);
+    printf("        memory    %.1f GiB, compute units %u\n",
+           (double)info->memory_bytes / (1024.0 * 1024.0 * 1024.0), (unsigned)info->compute_units);
+    printf("        results   %s\n", info->same_bits ? "bit-identical to every such device"
+                                                     : "accurate, not bit-identical: no denormals");
+    if (!info->has_compiler)
+        printf("        no OpenCL C compiler: cannot be used\n");
+}
+
+/* The index of the device that an unnamed choice takes; empty when there is none. */
+static void chosen_index(char *out, size_t size)
+{
+    bncl_context *context = NULL;
+    bncl_device_info info;
+    out[0] = '\0';
+    if (bncl_context_create(NULL, &context, NULL) != BNCL_OK)
+        return;
+    if (bncl_context_device(context, &info, NULL) == BNCL_OK)
+        snprintf(out, size, "%s", info.index);
+    bncl_context_destroy(context);
+}
+
+static int list_devices(void)
+{
+    enum { capacity = 256 };
+    bncl_error err;
+    size_t count = 0;
+    bncl_device_info *devices = calloc(capacity, sizeof *devices);
+    if (devices == NULL) {
+        fputs("bncl: out of memory\n", stderr);
+        return EXIT_FAILURE;
+    }
+    int code = EXIT_SUCCESS;
+    char chosen[sizeof devices->index];
+    chosen_index(chosen, sizeof chosen);
+    if (bncl_device_list(devices, capacity, &count, &err) != BNCL_OK)
+        code = fail("listing devices", &err);
+    else if (count == 0)
+        puts("no OpenCL device: is a driver installed? On Debian, pocl-opencl-icd runs OpenCL on "
+             "any CPU");
+    for (size_t i = 0; i < count && i < capacity && code == EXIT_SUCCESS; ++i)
+        print_device(&devices[i], strcmp(devices[i].index, chosen) == 0);
+    free(devices);
+    return code;
+}
+
+int main(int argc, char **argv)
+{
+    const char *command = argc == 2 ? argv[1] : "";
+    int code = EXIT_SUCCESS;
+    if (strcmp(command, "devices") == 0) {
+        code = list_devices();
+    } else if (strcmp(command, "--help") == 0) {
+        print_usage(stdout);
+    } else if (strcmp(command, "--version") == 0) {
+        printf("bncl %s\n", bncl_version());
+    } else {
+        print_usage(stderr);
+        return EXIT_USAGE;
+    }
+    if (fflush(stdout) != 0) {
+        perror("bncl: standard output");
+        return EXIT_FAILURE;
+    }
+    return code;
+}
