@@ -33,7 +33,7 @@ static void print(const char *what, const float *mean, const float *var)
         printf(" %6.2f/%-5.2f", mean[c], var[c]);
 }
 
-/* One forward in the graph's present mode. BNCL_OK is 0: the first failure ends a chain of calls. */
+/* One forward in the graph's present mode. BNCL_OK is 0: the first failure ends the chain. */
 static bncl_status run(bncl_graph *graph, bncl_queue *queue, bncl_buffer *batches, size_t index,
                        const char *mode, bncl_error *err)
 {
@@ -65,13 +65,12 @@ static bncl_status show(bncl_context *context, bncl_queue *queue, bncl_buffer *b
     options.affine = row->affine;
     options.norm.momentum = row->momentum;
     options.norm.cumulative = row->cumulative;
-    const size_t channels = CHANNELS;
     bncl_graph *graph = NULL;
     bncl_value v;
     bncl_tensor parameters, gradients;
     bncl_status status;
     if ((status = bncl_graph_create(context, &graph, err)) ||
-        (status = bncl_graph_input(graph, 1, &channels, false, &v, err)) ||
+        (status = bncl_graph_input(graph, 1, (const size_t[]){CHANNELS}, false, &v, err)) ||
         (status = bncl_graph_batch_norm(graph, "bn", v, &options, &v, err)) ||
         (status = bncl_graph_plan(graph, v, 1, queue, err)))
         goto done;

@@ -1,5 +1,5 @@
-/* Trains an MLP with batch normalization on Fashion-MNIST, tests it, shows what forgetting eval mode
-   does, saves the network, loads it into a fresh graph and compares. --help lists the options.
+/* Trains an MLP with batch normalization on Fashion-MNIST, tests it, shows what forgetting eval
+   mode does, saves the network, loads it into a fresh graph and compares. --help lists the options.
 
    fashion_model.c builds the network, fashion_trainer.c trains it, fashion_evaluator.c runs it over
    the test set, fashion_data.c and idx.c read the images, fashion_options.c the command line. */
@@ -95,14 +95,15 @@ static bncl_status train_epoch(session *run, fashion_trainer *trainer, size_t ep
     return BNCL_OK;
 }
 
-/* Saving after each epoch keeps what was learned if the run is interrupted, and shows early that the
-   file cannot be written. */
+/* Saving after each epoch keeps what was learned if the run is interrupted, and shows early when
+   the file cannot be written. */
 static bncl_status train_network(session *run, double *accuracy, bncl_error *err)
 {
     const fashion_options *options = &run->options;
     fashion_trainer *trainer = NULL;
-    printf("training  batch %zu, epochs %zu, lr %g, momentum %g, seed %llu\n", options->batch,
-           options->epochs, options->lr, options->momentum, (unsigned long long)options->seed);
+    printf("training  batch %zu, epochs %zu, lr %g to %g, momentum %g, seed %llu\n", options->batch,
+           options->epochs, options->lr, options->final_lr, options->momentum,
+           (unsigned long long)options->seed);
     fflush(stdout);
     bncl_status status = fashion_trainer_create(run->context, run->queue, run->graph, &run->train,
                                                 options, &trainer, err);
@@ -145,12 +146,12 @@ static bncl_status show_train_mode(session *run, bncl_graph *graph, size_t batch
     if (status == BNCL_OK)
         status = fashion_evaluator_run(run->evaluator, graph, count, batch, logits, err);
     if (status == BNCL_OK)
-        printf("  without eval(), batches of %-4zu  %.4f\n", batch,
+        printf("  without eval(), batches of %-5zu  %.4f\n", batch,
                fashion_accuracy(&run->test, logits, count));
     return status;
 }
 
-/* What happens if one forgets bncl_graph_eval(): the accuracy depends on how the images are batched,
+/* What happens if one forgets bncl_graph_eval(): the accuracy depends on how images are batched,
    and each forward changes the running statistics, so that even eval mode is worse afterwards. Done
    to a graph that is thrown away. */
 static bncl_status forget_eval(session *run, bncl_graph *graph, double with_eval, float *logits,
@@ -159,13 +160,13 @@ static bncl_status forget_eval(session *run, bncl_graph *graph, double with_eval
     double afterwards;
     bncl_status status;
     printf("what forgetting eval() does to the test accuracy:\n"
-           "  with eval()                    %.4f\n",
+           "  with eval()                       %.4f\n",
            with_eval);
     if ((status = show_train_mode(run, graph, TEST_BATCH, logits, err)) ||
         (status = show_train_mode(run, graph, 2, logits, err)) ||
         (status = test_network(run, graph, logits, &afterwards, err)))
         return status;
-    printf("  with eval() after those        %.4f  (they have changed the running statistics)\n",
+    printf("  with eval() after those           %.4f  (they have changed the running statistics)\n",
            afterwards);
     return BNCL_OK;
 }

@@ -3,7 +3,7 @@
 
 #include "fashion_data.h"
 
-/* A hidden layer: Linear, batch norm, ReLU. BNCL_OK is 0: each call runs if those before succeeded. */
+/* A hidden layer: Linear, batch norm, ReLU. BNCL_OK is 0: the first failure ends the chain. */
 static bncl_status add_hidden(bncl_graph *graph, const char *linear, const char *norm,
                               const char *relu, size_t features, bncl_value *value, bncl_error *err)
 {

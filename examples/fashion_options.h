@@ -12,7 +12,8 @@
 typedef struct fashion_options {
     size_t batch;
     size_t epochs;
-    double lr;
+    double lr;       /* of the first step */
+    double final_lr; /* of the last; in between it goes in equal steps */
     double momentum; /* SGD's */
     uint64_t seed;
     const char *device; /* NULL: the library's choice, which reads BNCL_DEVICE */

@@ -23,7 +23,9 @@ struct fashion_trainer {
     const fashion_set *set;
     uint64_t seed;
     size_t batch;
-    size_t steps;    /* of an epoch */
+    size_t steps; /* of an epoch */
+    size_t epochs;
+    double lr, final_lr;
     uint32_t *order; /* [set->count] */
     staging stages[2];
     bncl_buffer *images;  /* f32 [batch, FASHION_PIXELS] */
@@ -44,7 +46,8 @@ typedef struct tally {
     size_t images; /* in those steps */
     double loss;   /* Σ over the images */
     size_t correct;
-    double began; /* after the first step */
+    double began;   /* seconds; after the first step, once that is done */
+    size_t untimed; /* images before that */
 } tally;
 
 static size_t rows_of(const fashion_trainer *trainer, size_t step)
@@ -125,6 +128,9 @@ bncl_status fashion_trainer_create(bncl_context *context, bncl_queue *queue, bnc
     trainer->graph = graph;
     trainer->set = set;
     trainer->seed = options->seed;
+    trainer->epochs = options->epochs;
+    trainer->lr = options->lr;
+    trainer->final_lr = options->final_lr;
     trainer->batch = options->batch < set->count ? options->batch : set->count;
     trainer->steps = set->count / trainer->batch + (set->count % trainer->batch >= 2 ? 1 : 0);
     bncl_status status;
@@ -217,6 +223,15 @@ static bncl_status learn(fashion_trainer *trainer, size_t step, const bncl_tenso
     return bncl_queue_flush(trainer->queue, err);
 }
 
+/* The rate goes in a straight line from the very first step to the very last. */
+static bncl_status set_rate(fashion_trainer *trainer, size_t epoch, size_t step, bncl_error *err)
+{
+    size_t done = (epoch - 1) * trainer->steps + step, last = trainer->epochs * trainer->steps - 1;
+    double part = last > 0 ? (double)done / (double)last : 0.0;
+    double lr = trainer->lr + (trainer->final_lr - trainer->lr) * part;
+    return bncl_sgd_set_lr(trainer->sgd, lr, err);
+}
+
 static bncl_status run_step(fashion_trainer *trainer, size_t step, bncl_error *err)
 {
     staging *stage = &trainer->stages[step % 2];
@@ -255,14 +270,13 @@ static bncl_status collect(fashion_trainer *trainer, size_t steps, tally *so_far
     return BNCL_OK;
 }
 
-static void summarize(const fashion_trainer *trainer, const tally *so_far, fashion_epoch *out)
+static void summarize(const tally *so_far, fashion_epoch *out)
 {
     double images = (double)so_far->images, seconds = progress_seconds() - so_far->began;
-    double timed = images - (double)rows_of(trainer, 0); /* the clock began after the first step */
     out->images = so_far->images;
     out->loss = so_far->loss / images;
     out->accuracy = (double)so_far->correct / images;
-    out->rate = seconds > 0.0 ? timed / seconds : 0.0;
+    out->rate = seconds > 0.0 ? (images - (double)so_far->untimed) / seconds : 0.0;
 }
 
 static void draw(const fashion_trainer *trainer, const tally *so_far, const char *label,
@@ -270,7 +284,7 @@ static void draw(const fashion_trainer *trainer, const tally *so_far, const char
 {
     fashion_epoch now;
     char right[128];
-    summarize(trainer, so_far, &now);
+    summarize(so_far, &now);
     snprintf(right, sizeof right, "loss %.4f  accuracy %.4f  %.0f samples/s", now.loss,
              now.accuracy, now.rate);
     progress_draw(bar, label, (double)so_far->steps / (double)trainer->steps, right);
@@ -279,16 +293,18 @@ static void draw(const fashion_trainer *trainer, const tally *so_far, const char
 bncl_status fashion_trainer_epoch(fashion_trainer *trainer, size_t epoch, const char *label,
                                   progress *bar, fashion_epoch *out, bncl_error *err)
 {
-    tally so_far = {0};
+    tally so_far = {.began = progress_seconds()};
     bncl_random_permutation(trainer->seed, SHUFFLE_STREAM + (uint32_t)epoch, trainer->order,
                             (uint32_t)trainer->set->count);
     bncl_status status = bncl_graph_train(trainer->graph, err);
     for (size_t step = 0; step < trainer->steps && status == BNCL_OK; ++step) {
-        if ((status = run_step(trainer, step, err)))
+        if ((status = set_rate(trainer, epoch, step, err)) ||
+            (status = run_step(trainer, step, err)))
             break;
-        if (step == 0) {
+        if (step == 0 && trainer->steps > 1) {
             status = bncl_queue_finish(trainer->queue, err);
             so_far.began = progress_seconds();
+            so_far.untimed = rows_of(trainer, 0);
         } else if (progress_due(bar) && !(status = collect(trainer, step + 1, &so_far, err))) {
             draw(trainer, &so_far, label, bar);
         }
@@ -297,9 +313,9 @@ bncl_status fashion_trainer_epoch(fashion_trainer *trainer, size_t epoch, const 
         status = collect(trainer, trainer->steps, &so_far, err);
     if (status != BNCL_OK)
         return status;
-    summarize(trainer, &so_far, out);
+    summarize(&so_far, out);
     if (!isfinite(out->loss))
-        return example_fail(err, BNCL_ERROR_FORMAT,
+        return example_fail(err, BNCL_ERROR_ARGUMENT,
                             "the loss is no number any more: try a smaller --lr");
     return BNCL_OK;
 }

@@ -20,9 +20,9 @@ typedef struct idx_array {
 } idx_array;
 
 /* Reads the file, which must be an IDX file of unsigned bytes with `rank` dimensions (1 … 3) and
-   the expected ones, where 0 stands for any. The caller frees *out, which is written on success only.
-   Errors, whose texts name the file: IO; FORMAT (another magic number or dimension, truncated, more
-   data than it says, damaged compression); MEMORY. */
+   the expected ones, where 0 stands for any. The caller frees *out, which is written on success
+   only. Errors, whose texts name the file: IO; FORMAT (another magic number or dimension,
+   truncated, more data than it says, damaged compression); MEMORY. */
 bncl_status idx_read(const char *path, int rank, const size_t *expected, idx_array *out,
                      bncl_error *err);
 

@@ -1,5 +1,5 @@
-/* A program that owns its OpenCL context, queue and buffer, and has libbncl work on them: batch norm
-   at element offsets into the program's own memory, checked against a plain C loop.
+/* A program that owns its OpenCL context, queue and buffer, and has libbncl work on them: batch
+   norm at element offsets into the program's own memory, checked against a plain C loop.
    Usage: interop [PLATFORM], a part of the platform's name; else the first that has a device. */
 #include <math.h>
 #include <stdio.h>

@@ -18,8 +18,8 @@ double progress_seconds(void);
 /* Looks for a terminal: stderr, else stdout. */
 void progress_init(progress *bar);
 
-/* Whether a drawing is due: there is a terminal, and the last one is a tenth of a second old. Making
-   up the texts may be dear (reading a loss from a device waits for it): ask before. */
+/* Whether a drawing is due: there is a terminal, and the last one is a tenth of a second old.
+   Making up the texts may be dear (reading a loss from a device waits for it): ask before. */
 bool progress_due(const progress *bar);
 
 /* Draws "LEFT [####......] RIGHT" over what was there, as wide as the terminal, with `fraction`
@@ -29,9 +29,9 @@ void progress_draw(progress *bar, const char *left, double fraction, const char 
 /* Wipes the bar, so that ordinary lines can be printed. */
 void progress_clear(progress *bar);
 
-/* Writes the line that progress_draw shows on a terminal of `columns` into out, of `size` bytes: the
-   last column stays free, the bar goes where it would get too short, the text is cut where even that
-   does not fit. Texts are ASCII. */
+/* Writes the line that progress_draw shows on a terminal of `columns` into out, of `size` bytes:
+   the last column stays free, the bar goes where it would get too short, the text is cut where even
+   that does not fit. Texts are ASCII. */
 void progress_format(char *out, size_t size, int columns, const char *left, double fraction,
                      const char *right);
 

@@ -4,7 +4,8 @@
 # Standard output is the program's TAP and nothing else. A missing driver skips the test, unless
 # BNCL_TEST_REQUIRE_DEVICE=1 makes that a failure. BNCL_TEST_WRAPPER, if set, is a command that the
 # program is run under, such as valgrind. What drivers compile is kept in BNCL_TEST_CACHE, or in
-# t/cache of the build folder, whatever the home is like.
+# t/cache of the build folder, whatever the home is like. A program that takes longer than
+# BNCL_TEST_TIMEOUT seconds (600) is stopped, and has failed: drivers can wait for ever.
 set -u
 
 stamp=${1%.device}
@@ -55,14 +56,17 @@ esac
 
 # cmocka writes a skipped test as "not ok N # SKIP", which TAP calls a failure. (The status goes by
 # way of descriptor 4, since that of a pipe is its last command's.)
-# shellcheck disable=SC2086 # the wrapper is a command with arguments
+limit=
+! command -v timeout >/dev/null || limit="timeout --foreground -k 10 ${BNCL_TEST_TIMEOUT:-600}"
+# shellcheck disable=SC2086 # commands with arguments
 run_program() {
-    ${BNCL_TEST_WRAPPER-} "$program" 4>&-
+    $limit ${BNCL_TEST_WRAPPER-} "$program" 4>&-
     echo $? >&4
 }
 exec 3>&1
 status=$({ run_program | sed -u 's/^not ok \([0-9]*\) # SKIP/ok \1 # SKIP/' >&3; } 4>&1)
 exec 3>&-
+[ "$status" -ne 124 ] || echo "# stopped: it took longer than ${BNCL_TEST_TIMEOUT:-600} s"
 
 # Oclgrind ends with status 0 whatever it found.
 if [ -n "$log" ]; then

@@ -117,5 +117,5 @@ bncl_status bncli_queue_end(bncl_queue *queue, const bncl_sync *sync, bncl_error
         return status;
     cl_int code = clEnqueueMarkerWithWaitList(queue->cl, 0, NULL, &event->cl);
     status = bncli_cl_status(code, "clEnqueueMarkerWithWaitList", err);
-    return bncli_event_deliver(event, wanted, status);
+    return bncli_event_deliver(queue, event, wanted, status);
 }

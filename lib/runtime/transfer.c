@@ -45,7 +45,7 @@ static bncl_status enqueue(enqueue_function *function, const char *call, bncl_qu
     if (status != BNCL_OK)
         return status;
     cl_int code = function(queue, tensor, operand, event != NULL ? &event->cl : NULL);
-    return bncli_event_deliver(event, wanted, bncli_cl_status(code, call, err));
+    return bncli_event_deliver(queue, event, wanted, bncli_cl_status(code, call, err));
 }
 
 static cl_int enqueue_write(bncl_queue *queue, const bncl_tensor *tensor, const void *host,
@@ -64,6 +64,17 @@ bncl_status bncl_tensor_write(bncl_queue *queue, const bncl_tensor *tensor, cons
     if (host == NULL && bncl_tensor_count(tensor) > 0)
         return bncli_fail(err, BNCL_ERROR_ARGUMENT, "host is NULL");
     return enqueue(enqueue_write, "clEnqueueWriteBuffer", queue, tensor, host, sync, err);
+}
+
+bncl_status bncli_tensor_upload(bncl_queue *queue, const bncl_tensor *tensor, const void *host,
+                                bncl_error *err)
+{
+    bncl_status status = begin(queue, tensor, "tensor", NULL, err);
+    if (status != BNCL_OK || bncl_tensor_count(tensor) == 0)
+        return status;
+    cl_int code = clEnqueueWriteBuffer(queue->cl, tensor->buffer->cl, CL_TRUE, byte_offset(tensor),
+                                       byte_count(tensor), host, 0, NULL, NULL);
+    return bncli_cl_status(code, "clEnqueueWriteBuffer", err);
 }
 
 bncl_status bncl_tensor_read(bncl_queue *queue, const bncl_tensor *tensor, void *host,

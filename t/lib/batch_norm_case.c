@@ -84,7 +84,7 @@ bncl_batch_norm *batch_norm_plan(device *d, const batch_norm_case *c)
               bncl_batch_norm_create(d->context, c->layout, BNCL_F32, rank, dims, &c->options,
                                      &plan, &d->err),
               batch_norm_case_name(c));
-    return harness_hold(plan, release_plan);
+    return device_hold(d, plan, release_plan);
 }
 
 static bncl_tensor optional(device *d, size_t count, const float *host)

@@ -1,5 +1,5 @@
-/* One batch norm as a test: its shape and options, its data on the host, and running it on a device.
-   Knows the library's public headers; the expected results are batch_norm_check's. */
+/* One batch norm as a test: its shape and options, its data on the host, and running it on a
+   device. Knows the library's public headers; the expected results are batch_norm_check's. */
 #ifndef BATCH_NORM_CASE_H
 #define BATCH_NORM_CASE_H
 

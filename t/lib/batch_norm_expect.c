@@ -41,7 +41,7 @@ static batch_norm_values values_make(size_t channels, size_t total, bool running
     };
 }
 
-/* mean, invstd and their bounds: a mean off by more than both_bound would move y beyond its promise. */
+/* mean, var, invstd and their bounds. */
 static void expect_statistics(batch_norm_expectation *e, inputs *in, const batch_norm_data *data)
 {
     size_t channels = e->shape.channels;

@@ -1,5 +1,5 @@
-/* What a batch norm case should give: the reference's results, how far from them a result may lie, and
-   the magnitudes that went into them. Knows the host's data only, no device. */
+/* What a batch norm case should give: the reference's results, how far from them a result may lie,
+   and the magnitudes that went into them. Knows the host's data only, no device. */
 #ifndef BATCH_NORM_EXPECT_H
 #define BATCH_NORM_EXPECT_H
 
@@ -30,8 +30,8 @@ typedef struct batch_norm_expectation {
     batch_norm_values magnitudes; /* Σ of the magnitudes that enter, with no cancellation */
 } batch_norm_expectation;
 
-/* Of the case's inputs in data. `train`: a training call, whose number data->num_batches_tracked is;
-   else an evaluation, by running statistics where the data have them. */
+/* Of the case's inputs in data. `train`: a training call, whose number data->num_batches_tracked
+   is; else an evaluation, by running statistics where the data have them. */
 batch_norm_expectation batch_norm_expect(const batch_norm_case *c, const batch_norm_data *data,
                                          bool train);
 

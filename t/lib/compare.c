@@ -7,7 +7,8 @@
 
 #include "lib/harness.h"
 
-/* How far beyond its bound: 1 at the bound; infinite for a NaN, and for any error where 0 is asked. */
+/* How far beyond its bound: 1 at the bound; infinite for a NaN, and for any error where 0 is asked.
+   */
 static double badness(double error, double bound)
 {
     if (isnan(error) || isnan(bound))

@@ -1,5 +1,5 @@
-/* The comparator. An element passes when error <= bound, written so that a NaN on either side, in the
-   bound too, fails. It must not know what is compared, nor the library. */
+/* The comparator. An element passes when error <= bound, written so that a NaN on either side, in
+   the bound too, fails. It must not know what is compared, nor the library. */
 #ifndef COMPARE_H
 #define COMPARE_H
 

@@ -37,6 +37,12 @@ void device_ok(const device *d, bncl_status status, const char *what);
 /* Fails unless the call was refused with `expected` and a text that contains `words`. */
 void device_refused(const device *d, bncl_status status, bncl_status expected, const char *words);
 
+/* Keeps what holds device memory, a buffer or a plan, until the running test ends. Where small
+   shapes are asked for, until the program does: Oclgrind's watch over uninitialised memory takes a
+   new buffer for the one that was at its address before, and what it knew of that one for true.
+   Returns object. */
+void *device_hold(const device *d, void *object, void (*release)(void *object));
+
 /* An absent tensor. */
 bncl_tensor device_absent(void);
 
@@ -49,7 +55,9 @@ bncl_tensor device_tensor(device *d, bncl_dtype dtype, int rank, const size_t *d
 /* The same of one dimension, f32. */
 bncl_tensor device_vector(device *d, size_t count, const float *host);
 
-/* Overwrites the tensor's elements; waits. */
+/* Overwrites the tensor's elements (host NULL: with canaries), and those around them with canaries;
+   waits. (The whole buffer at once: after a write to a part, Oclgrind takes all else for
+   uninitialised.) */
 void device_write(device *d, const bncl_tensor *tensor, const void *host);
 
 /* Reads the tensor into host and waits; fails if a canary around it has changed. Absent tensors and

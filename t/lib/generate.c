@@ -1,5 +1,5 @@
-/* Seeded test data: a 64-bit xorshift generator with a multiplied output, and distributions that need
-   no libm. */
+/* Seeded test data: a 64-bit xorshift generator with a multiplied output, and distributions that
+   need no libm. */
 #include "lib/generate.h"
 
 static uint64_t scramble(uint64_t z)

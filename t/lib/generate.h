@@ -30,10 +30,10 @@ void generate_normal(generator *g, double mean, double deviation, float *out, si
 void generate_integers(generator *g, int low, int high, float *out, size_t count);
 void generate_labels(generator *g, int32_t classes, int32_t *out, size_t count);
 
-/* Values whose sums come out exact in any order: neighbours 2k, 2k+1 are mean ± d with d a multiple of
-   1/8 below 4; a last odd one is `mean`. So Σ = count·mean, the mean of every whole pair is `mean`, and
-   Σ(x-mean)² = 2·Σd². Exact in f32 while |mean|·count < 2²⁰ for a `mean` that is a multiple of 1/8.
-   Returns Σ(x-mean)². */
+/* Values whose sums come out exact in any order: neighbours 2k, 2k+1 are mean ± d with d a multiple
+   of 1/8 below 4; a last odd one is `mean`. So Σ = count·mean, the mean of every whole pair is
+   `mean`, and Σ(x-mean)² = 2·Σd². Exact in f32 while |mean|·count < 2²⁰ for a `mean` that is a
+   multiple of 1/8. Returns Σ(x-mean)². */
 double generate_exact_sums(generator *g, double mean, float *out, size_t count);
 
 #endif

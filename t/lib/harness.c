@@ -1,5 +1,5 @@
-/* Failing, notes and held objects of the test programs: see harness.h. One test runs at a time, so one
-   list in the program is enough. */
+/* Failing, notes and held objects of the test programs: see harness.h. One test runs at a time, so
+   one list in the program is enough. */
 #include "lib/harness.h"
 
 #include <stdio.h>

@@ -1,5 +1,5 @@
-/* What every test program shares: cmocka with what it needs included before it, failing with a text,
-   and the things a test makes, which are released after it however it ended. */
+/* What every test program shares: cmocka with what it needs included before it, failing with a
+   text, and the things a test makes, which are released after it however it ended. */
 #ifndef HARNESS_H
 #define HARNESS_H
 

@@ -55,8 +55,8 @@ typedef struct reference_batch_norm_gradient {
     double *dbeta;
 } reference_batch_norm_gradient;
 
-/* dbeta = Σdy, dgamma = Σdy·x̂, dx = gamma·invstd·(dy - dbeta/n - x̂·dgamma/n): mean and invstd came
-   from this batch. */
+/* dbeta = Σdy, dgamma = Σdy·x̂, dx = gamma·invstd·(dy - dbeta/n - x̂·dgamma/n): mean and invstd
+   came from this batch. */
 void reference_batch_norm_backward(const reference_shape *shape,
                                    const reference_batch_norm_gradient *gradient);
 

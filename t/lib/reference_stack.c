@@ -17,8 +17,8 @@ void reference_linear_forward(const reference_linear *shape, const double *x, co
     }
 }
 
-/* z [rows,columns] with z[r,c] = Σ over k < depth of a[r,k]·b[k,c], where a and b are given with the
-   distance in memory from one row, and from one column, to the next. */
+/* z [rows,columns] with z[r,c] = Σ over k < depth of a[r,k]·b[k,c], where a and b are given with
+   the distance in memory from one row, and from one column, to the next. */
 typedef struct strided {
     const double *values;
     size_t row;

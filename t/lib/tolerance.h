@@ -1,6 +1,6 @@
 /* How far a result may lie from the exact one: named functions of the reduction length and of the
-   magnitudes that go in. u = 2⁻²⁴ is the unit roundoff of f32; all bounds are absolute. They must not
-   know the library. */
+   magnitudes that go in. u = 2⁻²⁴ is the unit roundoff of f32; all bounds are absolute. They must
+   not know the library. */
 #ifndef TOLERANCE_H
 #define TOLERANCE_H
 
@@ -52,8 +52,8 @@ double tolerance_pytorch(size_t n, double magnitude);
 
 /* ---- the rest of the stack ---- */
 
-/* A row's loss log Σexp(z) - z_label. OpenCL's exp and log are within 3 ulp; `classes` terms are added;
-   `spread` is the row's largest |z - max z|, whose rounding enters as an absolute error. */
+/* A row's loss log Σexp(z) - z_label. OpenCL's exp and log are within 3 ulp; `classes` terms are
+   added; `spread` is the row's largest |z - max z|, whose rounding enters as an absolute error. */
 double tolerance_cross_entropy_loss(size_t classes, double loss, double spread);
 
 /* A logit's gradient (p - target)/rows. */

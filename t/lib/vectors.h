@@ -8,9 +8,9 @@
        VALUE VALUE …             in lines of any number of them that begin with a blank
      end
 
-   VALUE is a number as C's %a writes it, nan, inf or -inf. A tensor is known by type and name: f32 y
-   is what PyTorch's float32 module gave, f64 y the float64 module's. The reader takes nothing else,
-   and names file and line of what it does not take. It must not know the library. */
+   VALUE is a number as C's %a writes it, nan, inf or -inf. A tensor is known by type and name: f32
+   y is what PyTorch's float32 module gave, f64 y the float64 module's. The reader takes nothing
+   else, and names file and line of what it does not take. It must not know the library. */
 #ifndef VECTORS_H
 #define VECTORS_H
 

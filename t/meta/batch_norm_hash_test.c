@@ -1,8 +1,8 @@
-/* The same bits on every device: fingerprints of a fixed set of batch norms against those recorded in
-   t/vectors/hashes.txt, which were the same on three independent implementations of OpenCL.
+/* The same bits on every device: fingerprints of a fixed set of batch norms against those recorded
+   in t/vectors/hashes.txt, which were the same on three independent implementations of OpenCL.
 
-   They may change only with the arithmetic's tree, that is, with a new major version. Then record them
-   anew, on any device, and look that the others agree:
+   They may change only with the arithmetic's tree, that is, with a new major version. Then record
+   them anew, on any device, and look that the others agree:
 
      BNCL_TEST_RECORD=t/vectors/hashes.txt BNCL_DEVICE=pocl t/meta/batch_norm_hash_test */
 #include <stdio.h>
@@ -75,10 +75,8 @@ static void same_bits_as_recorded(void **state)
 {
     device *d = device_of(state);
     const char *path = getenv("BNCL_TEST_RECORD");
-    if (!d->info.same_bits) {
-        harness_note("the device's arithmetic does not allow the same bits");
-        skip();
-    }
+    if (!d->info.same_bits)
+        harness_note("by what it declares, the device need not give the same bits");
     if (path != NULL && path[0] != '\0')
         record(d, path);
     const char *hashes = BNCL_T_DIR "/vectors/hashes.txt";

@@ -1,5 +1,5 @@
-/* Batch norm at its edges: empty batches, constant channels, NaN and infinity, one value per channel in
-   evaluation. */
+/* Batch norm at its edges: empty batches, constant channels, NaN and infinity, one value per
+   channel in evaluation. */
 #include <float.h>
 #include <math.h>
 #include <string.h>
@@ -62,7 +62,7 @@ static void empty_gradients(void **state)
     }
 }
 
-/* With eps above 0 or equal to it: y = beta to the last bit, whatever the value and however long. */
+/* With eps above 0 or equal to it: y = beta to the last bit, whatever the value and n. */
 static void constant_channels(void **state)
 {
     device *d = device_of(state);
@@ -180,8 +180,9 @@ static void expect_spoilt_statistics(const batch_norm_data *data, const batch_no
         assert_true(data->new_running_mean[1] == value && data->save_mean[1] == value);
 }
 
-/* One NaN or infinity: its channel's y and dx are NaN, running_mean takes the mean's NaN or infinity,
-   running_var NaN; no other channel feels anything. In the first, a middle and the last tile. */
+/* One NaN or infinity: its channel's y and dx are NaN, running_mean takes the mean's NaN or
+   infinity, running_var NaN; no other channel feels anything. In the first, a middle and the last
+   tile. */
 static void one_special_value_in_training(void **state)
 {
     device *d = device_of(state);

@@ -31,7 +31,7 @@ static batch batch_make(device *d, size_t rows, size_t classes, double mean, dou
     generate_normal(&g, mean, deviation, b.logits, rows * classes);
     generate_labels(&g, (int32_t)classes, b.labels, rows);
     device_ok(d, bncl_cross_entropy_create(d->context, rows, classes, &b.plan, &d->err), "create");
-    harness_hold(b.plan, release_plan);
+    device_hold(d, b.plan, release_plan);
     return b;
 }
 

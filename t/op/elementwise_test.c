@@ -15,7 +15,7 @@ static bncl_elementwise *elementwise(device *d)
 {
     bncl_elementwise *op = NULL;
     device_ok(d, bncl_elementwise_create(d->context, &op, &d->err), "bncl_elementwise_create");
-    return harness_hold(op, release_op);
+    return device_hold(d, op, release_op);
 }
 
 static float *normals(uint64_t seed, size_t count)

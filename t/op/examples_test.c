@@ -1,5 +1,5 @@
-/* The example programs, as a user would run them: what they print, what they write, and how they end
-   when something is wrong. fashion_mlp runs on a small set of its own making. */
+/* The example programs, as a user would run them: what they print, what they write, and how they
+   end when something is wrong. fashion_mlp runs on a small set of its own making. */
 #include <stdio.h>
 #include <string.h>
 #include <sys/wait.h>
@@ -13,8 +13,8 @@
 #define OUTPUT_SIZE 65536
 #define TEST_IMAGES 100
 
-/* Runs examples/COMMAND, which ends with its arguments, and expects the exit status. Returns what it
-   wrote to stdout and stderr, held. */
+/* Runs examples/COMMAND, which ends with its arguments, and expects the exit status. Returns what
+   it wrote to stdout and stderr, held. */
 static char *run(int expected, const char *command)
 {
     const char *build = getenv("top_builddir");
@@ -155,9 +155,10 @@ static void what_is_wrong_is_said(void **state)
     files_write(files_path(folder, "text"), "no network\n", 11);
     expect_text(run(1, harness_text("fashion_mlp --data %s --load %s/text", folder, folder)),
                 harness_text("%s/text", folder));
-    expect_text(run(1, harness_text("fashion_mlp --data %s --output %s/a --lr 1000 --epochs 100",
-                                    folder, folder)),
-                "try a smaller --lr");
+    const char *steep = "--lr 1e6 --final-lr 1e6 --epochs 30";
+    expect_text(
+        run(1, harness_text("fashion_mlp --data %s --output %s/a %s", folder, folder, steep)),
+        "try a smaller --lr");
 }
 
 int main(void)

@@ -44,7 +44,7 @@ static layer layer_make(device *d, size_t rows, size_t in, size_t out)
     a.bias = normals(&g, out);
     a.dy = normals(&g, rows * out);
     device_ok(d, bncl_linear_create(d->context, rows, in, out, &a.plan, &d->err), "linear_create");
-    harness_hold(a.plan, release_plan);
+    device_hold(d, a.plan, release_plan);
     a.x_at = matrix(d, rows, in, a.x);
     a.weight_at = matrix(d, out, in, a.weight);
     a.bias_at = device_vector(d, out, a.bias);

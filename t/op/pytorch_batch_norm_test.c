@@ -1,6 +1,6 @@
-/* Batch norm against PyTorch's recorded results: the reference agrees with its float64 modules to the
-   last digits, the library with those within its own bounds, and with its float32 modules within the
-   bounds of both. */
+/* Batch norm against PyTorch's recorded results: the reference agrees with its float64 modules to
+   the last digits, the library with those within its own bounds, and with its float32 modules
+   within the bounds of both. */
 #include <math.h>
 #include <string.h>
 
@@ -103,8 +103,8 @@ static void compare(const run *r, const char *name, bool shaped, const float *go
     check_floats_or_special(label(r, name, "float32"), got, f32, both, truth->count);
 }
 
-/* PyTorch's statistics come from its own of the step before, the library's from its own rounded ones:
-   what lay between them then shrinks with the weight they keep. */
+/* PyTorch's statistics come from its own of the step before, the library's from its own rounded
+   ones: what lay between them then shrinks with the weight they keep. */
 static void compare_running(run *r, const batch_norm_data *data, const batch_norm_expectation *e)
 {
     double kept = fabs(1.0 - e->weight);

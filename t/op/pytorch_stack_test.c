@@ -45,8 +45,8 @@ static bncl_tensor wanted(device *d, const vectors_case *c, const char *name)
     return t != NULL ? device_tensor(d, BNCL_F32, t->rank, t->dims, NULL) : device_absent();
 }
 
-/* The result against PyTorch's float64 and, with its roundings allowed for as well as ours, float32.
-   sums: of how many terms; magnitude: Σ|terms| of every element. */
+/* The result against PyTorch's float64 and, with its roundings allowed for as well as ours,
+   float32. sums: of how many terms; magnitude: Σ|terms| of every element. */
 static void compare(const vectors_case *c, const char *name, const float *got, size_t sums,
                     const double *magnitude)
 {
@@ -82,7 +82,7 @@ static void run_linear(device *d, const vectors_case *c)
     device_ok(d,
               bncl_linear_create(d->context, s.rows, s.in_features, s.out_features, &plan, &d->err),
               c->name);
-    harness_hold(plan, release_linear);
+    device_hold(d, plan, release_linear);
     bncl_tensor x = given(d, c, "x");
     bncl_tensor weight = given(d, c, "weight");
     bncl_tensor bias = given(d, c, "bias");
@@ -127,7 +127,7 @@ static void relu(void **state)
     const vectors_case *c = &vectors_open("relu.txt")->cases[0];
     bncl_elementwise *op = NULL;
     device_ok(d, bncl_elementwise_create(d->context, &op, &d->err), "create");
-    harness_hold(op, release_elementwise);
+    device_hold(d, op, release_elementwise);
     bncl_tensor x = given(d, c, "x");
     bncl_tensor dy = given(d, c, "dy");
     bncl_tensor y = wanted(d, c, "y");
@@ -190,7 +190,7 @@ static void run_cross_entropy(device *d, const vectors_case *c)
     device_ok(
         d, bncl_cross_entropy_create(d->context, logits->dims[0], logits->dims[1], &plan, &d->err),
         c->name);
-    harness_hold(plan, release_cross_entropy);
+    device_hold(d, plan, release_cross_entropy);
     const size_t one = 1;
     bncl_cross_entropy_args args = {.logits = given(d, c, "logits"),
                                     .labels = device_tensor(d, BNCL_I32, 1, recorded->dims, labels),
@@ -243,7 +243,7 @@ static void run_sgd(device *d, const vectors_case *c)
     size_t count = dw->dims[1];
     bncl_sgd *sgd = NULL;
     device_ok(d, bncl_sgd_create(d->context, count, &options, &sgd, &d->err), c->name);
-    harness_hold(sgd, release_sgd);
+    device_hold(d, sgd, release_sgd);
     bncl_tensor w = given(d, c, "w");
     const float *gradients = vectors_floats(c, "dw");
     float *after = harness_floats(steps * count);

@@ -18,7 +18,7 @@ static bncl_sgd *optimizer(device *d, size_t count, const bncl_sgd_options *opti
 {
     bncl_sgd *sgd = NULL;
     device_ok(d, bncl_sgd_create(d->context, count, options, &sgd, &d->err), "bncl_sgd_create");
-    return harness_hold(sgd, release_sgd);
+    return device_hold(d, sgd, release_sgd);
 }
 
 static float *normals(generator *g, size_t count)
@@ -28,8 +28,8 @@ static float *normals(generator *g, size_t count)
     return values;
 }
 
-/* Steps from the f32 state of the step before, so that a step's error is its own: buf too is rounded to
-   f32 as the device keeps it, and enters the bound. */
+/* Steps from the f32 state of the step before, so that a step's error is its own: buf too is
+   rounded to f32 as the device keeps it, and enters the bound. */
 typedef struct history {
     double *w;
     double *buf;

@@ -36,7 +36,7 @@ static void defaults_are_as_documented(void **state)
     fashion_options options = parsed(WORDS(NULL));
     assert_int_equal(options.batch, 128);
     assert_int_equal(options.epochs, 5);
-    assert_true(options.lr == 0.05 && options.momentum == 0.9);
+    assert_true(options.lr == 0.05 && options.final_lr == 0.0 && options.momentum == 0.9);
     assert_true(options.seed == 1);
     assert_null(options.device);
     assert_string_equal(options.data, "/usr/share/datasets/fashion-mnist");
@@ -72,6 +72,7 @@ static void options_are_taken(void **state)
     assert_string_equal(options.load, "b");
     assert_string_equal(parsed(WORDS("--logits=c")).logits, "c");
     assert_true(parsed(WORDS("--lr", "1e-3")).lr == 1e-3);
+    assert_true(parsed(WORDS("--final-lr", "1000")).final_lr == 1000.0);
     assert_true(parsed(WORDS("--help", "--nonsense")).help);
     assert_true(parsed(WORDS("--version")).version);
 }
@@ -94,8 +95,9 @@ static const refusal refusals[] = {
     {"--epochs=1.5", NULL, "got '1.5'"},
     {"--seed=-1", NULL, "--seed: expected a whole number from 0 to 18446744073709551615"},
     {"--seed=18446744073709551616", NULL, "got '18446744073709551616'"},
-    {"--lr=-0.1", NULL, "--lr: expected a number from 0 to 1000, got '-0.1'"},
-    {"--lr=1001", NULL, "got '1001'"},
+    {"--lr=-0.1", NULL, "--lr: expected a number from 0 to 1e+06, got '-0.1'"},
+    {"--lr=1000001", NULL, "got '1000001'"},
+    {"--final-lr=1000001", NULL, "--final-lr: expected a number from 0 to 1e+06, got '1000001'"},
     {"--lr=nan", NULL, "got 'nan'"},
     {"--lr=inf", NULL, "got 'inf'"},
     {"--lr=0x1p-3", NULL, "got '0x1p-3'"},
@@ -134,9 +136,10 @@ static void anything_else_is_refused(void **state)
 static void the_usage_names_every_option(void **state)
 {
     (void)state;
-    const char *const names[] = {"--batch N",   "--epochs N",    "--lr X",        "--momentum X",
-                                 "--seed N",    "--device TEXT", "--data FOLDER", "--output FILE",
-                                 "--load FILE", "--logits FILE", "--help",        "--version"};
+    const char *const names[] = {"--batch N",     "--epochs N",  "--lr X",        "--final-lr X",
+                                 "--momentum X",  "--seed N",    "--device TEXT", "--data FOLDER",
+                                 "--output FILE", "--load FILE", "--logits FILE", "--help",
+                                 "--version"};
     for (size_t i = 0; i < sizeof names / sizeof names[0]; ++i)
         if (strstr(fashion_usage, names[i]) == NULL)
             harness_fail("the usage does not name %s", names[i]);

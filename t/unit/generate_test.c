@@ -1,5 +1,5 @@
-/* The generators: the same numbers for a seed, distributions that are what they say, and sums that are
-   exact in any order. */
+/* The generators: the same numbers for a seed, distributions that are what they say, and sums that
+   are exact in any order. */
 #include <math.h>
 
 #include "lib/compare.h"

@@ -1,5 +1,5 @@
-/* The reference's linear map, ReLU, sum, cross entropy and SGD against cases computed by hand and, for
-   the gradients, central differences. */
+/* The reference's linear map, ReLU, sum, cross entropy and SGD against cases computed by hand and,
+   for the gradients, central differences. */
 #include <float.h>
 #include <math.h>
 #include <string.h>

@@ -1,5 +1,5 @@
-/* The reference against cases computed by hand, and its backward passes against central differences of
-   its own forward passes. */
+/* The reference against cases computed by hand, and its backward passes against central differences
+   of its own forward passes. */
 #include <float.h>
 #include <math.h>
 #include <string.h>
@@ -95,8 +95,8 @@ static void edges_of_statistics(void **state)
     assert_true(isnan(reference_invstd(1.0, -2.0, true)));
 }
 
-/* Two passes keep a variance of 1 beside a mean of 1e7; a difference of squares would not in f32, and
-   this guards against writing one here. */
+/* Two passes keep a variance of 1 beside a mean of 1e7; a difference of squares would not in f32,
+   and this guards against writing one here. */
 static void large_offset_keeps_variance(void **state)
 {
     (void)state;

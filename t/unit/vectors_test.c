@@ -1,4 +1,4 @@
-/* The reader of recorded vectors: that it reads what it should and names the line of anything else. */
+/* The reader of recorded vectors: it reads what it should and names the line of anything else. */
 #include <math.h>
 #include <stdio.h>
 #include <string.h>

@@ -1,0 +1,148 @@
+/* Batch sizes that change from call to call: a graph that has seen others gives the same bits as a
+   fresh one. */
+#include <string.h>
+
+#include "lib/compare.h"
+#include "lib/device.h"
+#include "lib/files.h"
+#include "lib/harness.h"
+#include "lib/network_graph.h"
+
+/* A last, smaller batch; nothing; growing beyond what was there; more sizes than a graph keeps
+   plans for; and back again. */
+static const size_t sizes[] = {128, 96, 128, 0, 2, 200, 7, 33, 64, 129, 128, 96, 0, 200, 5, 96};
+static const size_t small_sizes[] = {4, 2, 0, 6, 3, 5, 4};
+
+/* A new graph in the state of another, by way of a file. */
+static network_graph fresh_copy(const network_graph *g)
+{
+    device *d = g->d;
+    const char *path = files_path(files_folder(), "state");
+    network_graph fresh = network_graph_make(d, g->net, 99);
+    device_ok(d, bncl_graph_save(g->graph, d->queue, path, &d->err), "bncl_graph_save");
+    device_ok(d, bncl_graph_load(fresh.graph, d->queue, path, &d->err), "bncl_graph_load");
+    return fresh;
+}
+
+static void expect_gradients(network_graph *g, network_graph *fresh, const char *what)
+{
+    bncl_tensor values, gradients, fresh_gradients;
+    device *d = g->d;
+    device_ok(d, bncl_graph_parameters(g->graph, &values, &gradients, &d->err), what);
+    device_ok(d, bncl_graph_parameters(fresh->graph, &values, &fresh_gradients, &d->err), what);
+    check_float_bits(harness_text("gradients, %s", what), network_graph_read(g, &gradients),
+                     network_graph_read(fresh, &fresh_gradients), bncl_tensor_count(&gradients));
+    network_shape shapes[network_most_values];
+    network_shapes(g->net, shapes);
+    check_float_bits(harness_text("dx, %s", what), network_graph_input_gradient(g, 0),
+                     network_graph_input_gradient(fresh, 0), g->n * shapes[0].sample);
+}
+
+/* dy = ±1, ±2, …: no loss, which has no gradient where there are no samples. */
+static void backward(network_graph *g)
+{
+    const size_t count = bncl_tensor_count(&g->output);
+    float *dy = harness_floats(count);
+    for (size_t i = 0; i < count; ++i)
+        dy[i] = (i % 2 == 0 ? 0.25f : -0.25f) * (float)(i % 5);
+    network_graph_backward(g, dy);
+}
+
+static void compare_with_fresh(network_graph *g, size_t n, bool training)
+{
+    const char *what = harness_text("%s, %zu samples", training ? "train" : "eval", n);
+    const network_data data = network_data_make(g->net, n, n + 1);
+    network_graph fresh = fresh_copy(g);
+    device *d = g->d;
+    device_ok(d,
+              training ? bncl_graph_train(g->graph, &d->err) : bncl_graph_eval(g->graph, &d->err),
+              what);
+    device_ok(d,
+              training ? bncl_graph_train(fresh.graph, &d->err)
+                       : bncl_graph_eval(fresh.graph, &d->err),
+              what);
+    const float *y = network_graph_forward(g, &data);
+    check_float_bits(what, y, network_graph_forward(&fresh, &data), bncl_tensor_count(&g->output));
+    assert_true(g->output.dims[0] == n);
+    backward(g);
+    backward(&fresh);
+    expect_gradients(g, &fresh, what);
+    const network_state after = network_graph_state(&fresh);
+    network_graph_expect(g, &after, what);
+}
+
+static void walk(device *d, const network *net)
+{
+    const size_t count =
+        d->small ? sizeof small_sizes / sizeof small_sizes[0] : sizeof sizes / sizeof sizes[0];
+    network_graph g = network_graph_make(d, net, 1);
+    for (size_t i = 0; i < count; ++i) {
+        compare_with_fresh(&g, d->small ? small_sizes[i] : sizes[i], true);
+        if (i % 4 == 1)
+            compare_with_fresh(&g, 1, false);
+    }
+}
+
+static void sizes_change_in_an_mlp(void **state)
+{
+    walk(device_of(state), &network_mlp);
+}
+
+static void sizes_change_in_a_sequence(void **state)
+{
+    device *d = device_of(state);
+    if (d->small)
+        skip();
+    walk(d, &network_sequence);
+}
+
+/* A larger backward than the ones before, after a smaller forward. */
+static void backward_grows_later(void **state)
+{
+    device *d = device_of(state);
+    const size_t large = d->small ? 8 : 150;
+    network_graph g = network_graph_make(d, &network_mlp, 1);
+    const network_data first = network_data_make(&network_mlp, large, 1);
+    network_graph_forward(&g, &first);
+    compare_with_fresh(&g, 3, true);
+    compare_with_fresh(&g, large, true);
+    compare_with_fresh(&g, 3, true);
+}
+
+/* No samples: the statistics stay, but it counts; all gradients become 0. */
+static void no_samples(void **state)
+{
+    device *d = device_of(state);
+    network_graph g = network_graph_make(d, &network_mlp, 1);
+    const network_data data = network_data_make(&network_mlp, 4, 1);
+    const network_data none = network_data_make(&network_mlp, 0, 1);
+    float before[5], after[5];
+    int64_t batches;
+    network_graph_forward(&g, &data);
+    network_graph_loss(&g, &data, true);
+    network_graph_entry(&g, "bn1.running_var", before, sizeof before);
+    for (int64_t i = 0; i < 3; ++i) {
+        network_graph_forward(&g, &none);
+        backward(&g);
+        network_graph_entry(&g, "bn1.running_var", after, sizeof after);
+        network_graph_entry(&g, "bn1.num_batches_tracked", &batches, sizeof batches);
+        check_float_bits("running_var", after, before, 5);
+        assert_true(batches == 2 + i);
+    }
+    bncl_tensor values, gradients;
+    device_ok(d, bncl_graph_parameters(g.graph, &values, &gradients, &d->err), "parameters");
+    check_all_equal("gradients", network_graph_read(&g, &gradients), 0.0f,
+                    bncl_tensor_count(&gradients));
+}
+
+int main(void)
+{
+    const struct CMUnitTest tests[] = {
+        HARNESS_TEST(sizes_change_in_an_mlp),
+        HARNESS_TEST(sizes_change_in_a_sequence),
+        HARNESS_TEST(backward_grows_later),
+        HARNESS_TEST(no_samples),
+    };
+    cmocka_set_message_output(CM_OUTPUT_TAP);
+    return cmocka_run_group_tests(tests, device_open, device_close);
+}

@@ -1,0 +1,121 @@
+/* Tuning: a device's class gives it, BNCL_TUNING changes it, the device's limits cut it. */
+#include <stdlib.h>
+#include <string.h>
+
+#include "lib/harness.h"
+#include "program/tuning.h"
+
+static const bncli_device_facts wide = {.is_cpu = true, .native_vector = 8, .max_work_group = 4096};
+static const bncli_device_facts lanes = {.native_vector = 1, .max_work_group = 1024};
+
+static bncl_error err;
+
+/* The tuning with this BNCL_TUNING; NULL: without. */
+static bncli_tuning tuning_with(const bncli_device_facts *facts, const char *text)
+{
+    bncli_tuning tuning;
+    if (text != NULL)
+        assert_int_equal(setenv("BNCL_TUNING", text, 1), 0);
+    else
+        assert_int_equal(unsetenv("BNCL_TUNING"), 0);
+    bncl_status status = bncli_tuning_of(facts, &tuning, &err);
+    unsetenv("BNCL_TUNING");
+    if (status != BNCL_OK)
+        harness_fail("'%s': %s", text != NULL ? text : "", err.text);
+    return tuning;
+}
+
+/* What the kernels take for granted, whatever the device. */
+static void expect_sound(const bncli_tuning *t, size_t max_work_group, const char *what)
+{
+    const unsigned all[] = {t->vector, t->vectors, t->lane_items,
+                            t->lines,  t->group,   t->block_group};
+    for (size_t i = 0; i < sizeof all / sizeof all[0]; ++i)
+        if (all[i] == 0 || (all[i] & (all[i] - 1)) != 0)
+            harness_fail("%s: field %zu is %u", what, i, all[i]);
+    if (t->vector > 16 || t->vectors > 4 || t->vector * t->lane_items > 64 ||
+        t->group > max_work_group || t->block_group > max_work_group ||
+        t->lane_items > max_work_group)
+        harness_fail("%s: vector %u, vectors %u, lane_items %u, group %u, block_group %u", what,
+                     t->vector, t->vectors, t->lane_items, t->group, t->block_group);
+}
+
+static void classes(void **state)
+{
+    (void)state;
+    const bncli_tuning a = tuning_with(&wide, NULL), b = tuning_with(&lanes, NULL);
+    assert_true(a.vector == 16 && a.vectors == 4 && a.lane_items == 1);
+    assert_true(b.vector == 1 && b.vectors == 1 && b.lane_items == 64);
+    expect_sound(&a, wide.max_work_group, "wide");
+    expect_sound(&b, lanes.max_work_group, "lanes");
+}
+
+static void environment(void **state)
+{
+    (void)state;
+    const bncli_tuning all =
+        tuning_with(&wide, "vector=2,vectors=1,lane_items=8,lines=64,group=16,block_group=32");
+    assert_true(all.vector == 2 && all.vectors == 1 && all.lane_items == 8 && all.lines == 64 &&
+                all.group == 16 && all.block_group == 32);
+    const bncli_tuning plain = tuning_with(&wide, NULL), some = tuning_with(&wide, "group=1");
+    assert_true(some.group == 1 && some.vector == plain.vector && some.lines == plain.lines);
+    const bncli_tuning empty = tuning_with(&wide, ""), last = tuning_with(&wide, "lines=2,");
+    assert_memory_equal(&empty, &plain, sizeof plain);
+    assert_true(last.lines == 2);
+    const bncli_tuning twice = tuning_with(&wide, "lines=2,lines=4");
+    assert_true(twice.lines == 4);
+}
+
+static void malformed(void **state)
+{
+    (void)state;
+    const char *const texts[] = {
+        "vector",         "vector=",          "vector=3",
+        "vector=0",       "vector=32",        "vectors=8",
+        "vector=-1",      "vector=two",       "group=2048",
+        "lane_items=128", "lines=2048",       "vector =2",
+        "vector=4 ",      "speed=2",          ",",
+        "vector=4,,",     "vector=4;lines=2", "vector=18446744073709551617",
+        "VECTOR=4",       "vector=4,lines=3", "vector=0x4",
+    };
+    for (size_t i = 0; i < sizeof texts / sizeof texts[0]; ++i) {
+        bncli_tuning tuning, before;
+        memset(&tuning, 0x5a, sizeof tuning);
+        before = tuning;
+        err.text[0] = '\0';
+        assert_int_equal(setenv("BNCL_TUNING", texts[i], 1), 0);
+        bncl_status status = bncli_tuning_of(&wide, &tuning, &err);
+        unsetenv("BNCL_TUNING");
+        if (status != BNCL_ERROR_ARGUMENT || strstr(err.text, "BNCL_TUNING") == NULL)
+            harness_fail("'%s': %s (%s)", texts[i], bncl_status_string(status), err.text);
+        assert_memory_equal(&tuning, &before, sizeof tuning);
+    }
+}
+
+/* Every device gets what it can run, also the smallest. */
+static void limits_of_the_device(void **state)
+{
+    (void)state;
+    const char *const texts[] = {NULL, "group=1024,block_group=1024,lane_items=64,vector=1",
+                                 "vector=16,lane_items=64", "vector=8,vectors=4,lane_items=32"};
+    for (size_t most = 1; most <= 4096; most = most < 8 ? most + 1 : most * 2 - 3)
+        for (size_t i = 0; i < sizeof texts / sizeof texts[0]; ++i)
+            for (int is_wide = 0; is_wide < 2; ++is_wide) {
+                bncli_device_facts facts = is_wide ? wide : lanes;
+                facts.max_work_group = most;
+                const bncli_tuning t = tuning_with(&facts, texts[i]);
+                expect_sound(&t, most, harness_text("work-groups of %zu, case %zu", most, i));
+            }
+}
+
+int main(void)
+{
+    const struct CMUnitTest tests[] = {
+        HARNESS_TEST(classes),
+        HARNESS_TEST(environment),
+        HARNESS_TEST(malformed),
+        HARNESS_TEST(limits_of_the_device),
+    };
+    cmocka_set_message_output(CM_OUTPUT_TAP);
+    return cmocka_run_group_tests(tests, NULL, NULL);
+}
