@@ -56,8 +56,10 @@ static bncl_status read_data(session *run, bncl_error *err)
     run->logits = calloc(run->test.count, FASHION_CLASSES * sizeof *run->logits);
     if (run->logits == NULL)
         return example_fail(err, BNCL_ERROR_MEMORY, "out of memory for the logits");
-    printf("data      %s: %zu images to train on, %zu to test\n", folder, run->train.count,
-           run->test.count);
+    printf("data      %s: ", folder);
+    if (run->options.load == NULL)
+        printf("%zu images to train on, ", run->train.count);
+    printf("%zu to test\n", run->test.count);
     return BNCL_OK;
 }
 

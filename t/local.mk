@@ -20,7 +20,9 @@ check_PROGRAMS =
 
 # What must hold of the tree and of what is installed from it; shell scripts, which need no device.
 dist_tests = \
+	t/dist/api_tested.sh \
 	t/dist/docs.sh \
+	t/dist/fault_layer.sh \
 	t/dist/floors.sh \
 	t/dist/headers.sh \
 	t/dist/lengths.sh \
@@ -38,8 +40,8 @@ unit_tests =
 # Programs that need a device: on PoCL only, or on all three.
 pocl_tests =
 device_tests =
-
-device_tests += t/dist/kernels_test
+# Builds every kernel and runs none: on all three, but not a second time under valgrind.
+build_tests = t/dist/kernels_test
 
 # The examples: their parts, and the programs run whole.
 t_lib_libcheck_la_SOURCES += t/lib/idx_file.c t/lib/idx_file.h
@@ -100,9 +102,91 @@ device_tests += \
 t_meta_batch_norm_meta_test_CPPFLAGS = $(AM_CPPFLAGS) $(OPENCL_CFLAGS)
 t_meta_batch_norm_meta_test_LDADD = $(LDADD) $(OPENCL_LIBS)
 
-check_PROGRAMS += $(unit_tests) $(pocl_tests) $(device_tests)
+# The lower floors, which need no device.
+unit_tests += t/unit/alloc_test t/unit/dtype_test t/unit/geometry_test t/unit/random_test \
+	t/unit/status_test t/unit/tensor_test t/unit/tuning_test
+
+# Graphs: networks as tables, from which both the reference and the library's graph are made.
+t_lib_libcheck_la_SOURCES += \
+	t/lib/network.c t/lib/network.h \
+	t/lib/network_check.c t/lib/network_check.h \
+	t/lib/network_graph.c t/lib/network_graph.h t/lib/network_run.c \
+	t/lib/reference_graph.c t/lib/reference_graph.h
+unit_tests += t/unit/reference_graph_test
+device_tests += \
+	t/op/graph_batch_test t/op/graph_build_test t/op/graph_gradient_test t/op/graph_load_test \
+	t/op/graph_mode_test t/op/graph_save_test t/op/graph_state_dict_test t/op/graph_state_test \
+	t/op/graph_topology_test t/op/graph_training_test
+
+# The layer that keeps Oclgrind from false alarms: a module, which -rpath makes libtool build as a
+# shared object and nobody installs; and what shows that Oclgrind still sees true ones.
+check_LTLIBRARIES += t/lib/oclgrind_layer.la
+t_lib_oclgrind_layer_la_SOURCES = t/lib/oclgrind_layer.c
+t_lib_oclgrind_layer_la_CPPFLAGS = $(OPENCL_CFLAGS)
+t_lib_oclgrind_layer_la_LDFLAGS = -module -avoid-version -rpath $(abs_builddir)/t/lib
+check_PROGRAMS += t/dist/oclgrind_probe
+t_dist_oclgrind_probe_CPPFLAGS = -I$(top_srcdir)/include
+t_dist_oclgrind_probe_LDADD = libbncl.la
+TESTS += t/dist/oclgrind.sh
+EXTRA_DIST += t/dist/oclgrind.sh
+
+# What fails, and what was asked for wrongly. The fault layer is a module that the ICD loader puts
+# under the programs of t/fault, as the layer for Oclgrind.
+# (With --disable-shared there is none, and these programs skip their tests.)
+check_LTLIBRARIES += t/fault/fault_layer.la t/fault/libfaults.la
+t_fault_fault_layer_la_SOURCES = \
+	t/fault/fault_layer.c t/fault/fault_layer.h t/fault/fault_layer_parts.h \
+	t/fault/fault_layer_commands.c \
+	t/fault/fault_layer_objects.c \
+	t/fault/fault_layer_queries.c
+t_fault_fault_layer_la_CPPFLAGS = -I$(top_srcdir)/t $(OPENCL_CFLAGS)
+t_fault_fault_layer_la_LDFLAGS = -module -avoid-version -rpath $(abs_builddir)/t/fault
+t_fault_libfaults_la_SOURCES = \
+	t/fault/faults.c t/fault/faults.h \
+	t/fault/graph_fixture.c t/fault/graph_fixture.h \
+	t/fault/graph_world.c t/fault/graph_world.h
+t_fault_libfaults_la_CPPFLAGS = $(AM_CPPFLAGS) \
+	-DFAULT_LAYER='"$(abs_builddir)/t/fault/.libs/fault_layer.so"'
+fault_ldadd = t/fault/libfaults.la $(LDADD) $(OPENCL_LIBS) -ldl
+pocl_tests += t/fault/batch_norm_test t/fault/faults_test t/fault/graph_test t/fault/linear_test \
+	t/fault/operators_test t/fault/program_test t/fault/runtime_test t/fault/state_dict_test \
+	t/fault/threads_test
+t_fault_batch_norm_test_LDADD = $(fault_ldadd)
+t_fault_faults_test_LDADD = $(fault_ldadd)
+t_fault_graph_test_LDADD = $(fault_ldadd)
+t_fault_linear_test_CPPFLAGS = $(AM_CPPFLAGS) $(CLBLAST_CFLAGS)
+t_fault_linear_test_LDADD = $(fault_ldadd) $(CLBLAST_LIBS)
+t_fault_operators_test_LDADD = $(fault_ldadd)
+t_fault_program_test_LDADD = $(fault_ldadd)
+t_fault_runtime_test_CPPFLAGS = $(AM_CPPFLAGS) $(OPENCL_CFLAGS)
+t_fault_runtime_test_LDADD = $(fault_ldadd)
+t_fault_state_dict_test_LDADD = $(fault_ldadd)
+t_fault_threads_test_LDADD = $(fault_ldadd)
+
+check_LTLIBRARIES += t/api/libapi.la
+t_api_libapi_la_SOURCES = t/api/api.c t/api/api.h
+api_ldadd = t/api/libapi.la $(LDADD)
+unit_tests += t/api/values_test t/unit/device_select_test
+t_unit_device_select_test_CPPFLAGS = $(AM_CPPFLAGS) $(OPENCL_CFLAGS)
+pocl_tests += t/api/batch_norm_test t/api/graph_run_test t/api/graph_test t/api/linear_test \
+	t/api/opencl_test t/api/operators_test t/api/runtime_test
+t_api_graph_run_test_LDADD = $(api_ldadd)
+t_api_graph_test_LDADD = $(api_ldadd)
+t_api_linear_test_LDADD = $(api_ldadd)
+t_api_batch_norm_test_LDADD = $(api_ldadd)
+t_api_opencl_test_CPPFLAGS = $(AM_CPPFLAGS) $(OPENCL_CFLAGS)
+t_api_opencl_test_LDADD = $(api_ldadd) $(OPENCL_LIBS)
+t_api_values_test_CPPFLAGS = $(AM_CPPFLAGS) $(OPENCL_CFLAGS)
+t_api_values_test_LDADD = $(api_ldadd)
+t_api_operators_test_LDADD = $(api_ldadd)
+t_api_runtime_test_CPPFLAGS = $(AM_CPPFLAGS) $(OPENCL_CFLAGS)
+t_api_runtime_test_LDADD = $(api_ldadd) $(OPENCL_LIBS)
+
+check_PROGRAMS += $(unit_tests) $(pocl_tests) $(device_tests) $(build_tests)
 pocl_stamps = $(pocl_tests:=.pocl.device) $(device_tests:=.pocl.device)
-device_stamps = $(pocl_stamps) $(device_tests:=.rusticl.device) $(device_tests:=.oclgrind.device)
+device_stamps = $(pocl_stamps) $(device_tests:=.rusticl.device) $(device_tests:=.oclgrind.device) \
+	$(build_tests:=.pocl.device) $(build_tests:=.rusticl.device) \
+	$(build_tests:=.oclgrind.device)
 TESTS += $(unit_tests) $(device_stamps)
 $(device_stamps):
 	@$(MKDIR_P) $(@D) && touch $@

@@ -47,6 +47,8 @@ oclgrind)
     rm -f "$log"
     export OCLGRIND_LOG="$log" OCLGRIND_CHECK_API=1 OCLGRIND_DATA_RACES=1 \
         OCLGRIND_UNINITIALIZED=1 BNCL_TEST_SMALL=1
+    layer=${top_builddir:?}/t/lib/.libs/oclgrind_layer.so # see t/lib/oclgrind_layer.c
+    [ ! -e "$layer" ] || export OPENCL_LAYERS="$layer"
     ;;
 *)
     echo "Bail out! $1 names no device that this script knows"

@@ -3,9 +3,10 @@
 
     /usr/bin/python3 tools/record_vectors.py t/vectors
 
-Debian: apt-get install python3-torch. Inputs are f32 values. Every case runs twice, in float32 and in
-float64 modules: the second is the truth, the first shows what PyTorch itself gives. t/lib/vectors.h
-describes the format. A case's results depend on its inputs alone, which come from a fixed seed.
+Debian: apt-get install python3-torch. Inputs are f32 values. Every case runs twice, in float32 and
+in float64 modules: the second is the truth, the first shows what PyTorch itself gives.
+t/lib/vectors.h describes the format. A case's results depend on its inputs alone, which come from a
+fixed seed.
 """
 
 import math

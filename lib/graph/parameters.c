@@ -5,6 +5,7 @@
 
 #include "base/alloc.h"
 #include "base/error.h"
+#include "runtime/buffer.h"
 #include "tensor/size.h"
 
 /* The index-th parameter; index is below graph->parameter_count. */
@@ -67,12 +68,9 @@ static bncl_status initialize(bncl_graph *graph, size_t elements, size_t count, 
         .buffer = graph->parameters, .dtype = BNCL_F32, .rank = 1, .dims = {elements}};
     bncl_tensor gradients = all;
     gradients.buffer = graph->gradients;
-    status = bncl_tensor_write(queue, &all, host, NULL, err);
-    if (status == BNCL_OK)
-        status = bncl_tensor_fill(queue, &gradients, 0.0, NULL, err);
-    bncl_status finished = bncl_queue_finish(queue, status == BNCL_OK ? err : NULL);
+    status = bncli_tensor_upload(queue, &all, host, err);
     bncli_free(host);
-    return status == BNCL_OK ? finished : status;
+    return status == BNCL_OK ? bncl_tensor_fill(queue, &gradients, 0.0, NULL, err) : status;
 }
 
 static bncl_status create(bncl_graph *graph, uint64_t seed, bncl_queue *queue, bncl_error *err)
@@ -90,6 +88,8 @@ static bncl_status create(bncl_graph *graph, uint64_t seed, bncl_queue *queue, b
     for (size_t i = 0; i < graph->layer_count && status == BNCL_OK; ++i)
         if (graph->layers[i].kind->create_state != NULL)
             status = graph->layers[i].kind->create_state(&graph->layers[i], queue, err);
+    if (status == BNCL_OK)
+        status = bncl_queue_finish(queue, err);
     if (status != BNCL_OK)
         return status;
     for (size_t i = 0; i < count; ++i) {

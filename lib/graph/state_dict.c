@@ -263,16 +263,13 @@ static bncl_status load_entry(const loading *l, const entry *e, bncl_error *err)
     return bncli_safetensors_read(l->file, tensor, to, err);
 }
 
-/* New device memory with the host's floats; the write has completed when it returns. */
+/* New device memory with the host's floats, which have been read when it returns. */
 static bncl_status upload(bncl_context *context, bncl_queue *queue, const float *host,
                           size_t elements, bncl_buffer **out, bncl_error *err)
 {
     bncl_status status = bncl_buffer_create(context, elements * sizeof(float), out, err);
     const bncl_tensor all = {.buffer = *out, .dtype = BNCL_F32, .rank = 1, .dims = {elements}};
-    if (status == BNCL_OK)
-        status = bncl_tensor_write(queue, &all, host, NULL, err);
-    bncl_status finished = bncl_queue_finish(queue, status == BNCL_OK ? err : NULL);
-    return status == BNCL_OK ? finished : status;
+    return status == BNCL_OK ? bncli_tensor_upload(queue, &all, host, err) : status;
 }
 
 static bncl_status load_host(loading *l, bncl_error *err)

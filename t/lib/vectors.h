@@ -54,8 +54,8 @@ typedef struct vectors {
     size_t count;
 } vectors;
 
-/* Reads a file. NULL, with "FILE:LINE: what was expected" in error, where it is not as it should be.
-   The caller owns the result. */
+/* Reads a file. NULL, with "FILE:LINE: what was expected" in error, where it is not as it should
+   be. The caller owns the result. */
 vectors *vectors_read(const char *path, char error[vectors_error_size]);
 
 /* NULL is fine. */

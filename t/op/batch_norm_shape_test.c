@@ -85,13 +85,23 @@ static void many_tiles(void **state)
     }
 }
 
+/* A thousand tiles of a channel, the last one of three values. */
+static void a_million_values(void **state)
+{
+    device *d = device_of(state);
+    for (int layout = 0; layout < 2; ++layout) {
+        batch_norm_case c = layout == 0 ? batch_norm_case_make(BNCL_LAYOUT_NC, 1048579, 1, 1)
+                                        : batch_norm_case_make(BNCL_LAYOUT_NCL, 1, 1, 1048579);
+        c.offset = 1e5;
+        run_case(d, &c);
+    }
+}
+
 int main(void)
 {
     const struct CMUnitTest tests[] = {
-        HARNESS_TEST(two_dimensions),
-        HARNESS_TEST(channels_second),
-        HARNESS_TEST(channels_last),
-        HARNESS_TEST(many_tiles),
+        HARNESS_TEST(two_dimensions), HARNESS_TEST(channels_second),  HARNESS_TEST(channels_last),
+        HARNESS_TEST(many_tiles),     HARNESS_TEST(a_million_values),
     };
     cmocka_set_message_output(CM_OUTPUT_TAP);
     return cmocka_run_group_tests(tests, device_open, device_close);

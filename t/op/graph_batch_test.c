@@ -2,6 +2,7 @@
    fresh one. */
 #include <string.h>
 
+#include "base/alloc.h"
 #include "lib/compare.h"
 #include "lib/device.h"
 #include "lib/files.h"
@@ -135,13 +136,76 @@ static void no_samples(void **state)
                     bncl_tensor_count(&gradients));
 }
 
+/* [N,3,0]: samples without positions are as good as none. */
+static void no_positions(void **state)
+{
+    static const network_layer layers[] = {{NETWORK_BATCH_NORM, "bn", .a = 0},
+                                           {NETWORK_RELU, "relu", .a = 1},
+                                           {NETWORK_FLATTEN, "flatten", .a = 2}};
+    static const network net = {.name = "no positions",
+                                .inputs = {{2, {3, 0}, true}},
+                                .input_count = 1,
+                                .layers = layers,
+                                .layer_count = 3};
+    device *d = device_of(state);
+    network_graph g = network_graph_make(d, &net, 1);
+    const network_data data = network_data_make(&net, 4, 1);
+    float var[3], gradient[3];
+    int64_t batches;
+    for (int64_t i = 1; i < 3; ++i) {
+        network_graph_forward(&g, &data);
+        assert_true(g.output.rank == 2 && g.output.dims[0] == 4 && g.output.dims[1] == 0);
+        network_graph_backward(&g, var);
+        network_graph_entry(&g, "bn.running_var", var, sizeof var);
+        network_graph_entry(&g, "bn.num_batches_tracked", &batches, sizeof batches);
+        check_all_equal("running_var", var, 1.0f, 3);
+        assert_true(batches == i);
+        const bncl_tensor dgamma = network_graph_parameter(&g, 0).gradient;
+        memcpy(gradient, network_graph_read(&g, &dgamma), sizeof gradient);
+        check_all_equal("gradient of gamma", gradient, 0.0f, 3);
+    }
+}
+
+/* How many allocations one pass forward and backward makes. */
+static unsigned long allocations(network_graph *g, size_t n)
+{
+    device *d = g->d;
+    const network_data data = network_data_make(g->net, n, n);
+    const size_t in[] = {n, 6}, out[] = {n, 4};
+    const bncl_tensor x = device_tensor(d, BNCL_F32, 2, in, data.inputs[0]);
+    const bncl_tensor dy = device_tensor(d, BNCL_F32, 2, out, data.inputs[0]);
+    bncli_alloc_fault(0, 0);
+    bncl_status status = bncl_graph_forward(g->graph, d->queue, &x, 1, NULL, NULL, &d->err);
+    if (status == BNCL_OK)
+        status = bncl_graph_backward(g->graph, d->queue, &dy, NULL, &d->err);
+    const unsigned long count = bncli_alloc_fault(0, 0);
+    device_ok(d, status, "forward and backward");
+    return count;
+}
+
+/* Four batch sizes are remembered: a pass of one of them allocates nothing, whatever the order. A
+   fifth takes the place of the one that was used longest ago. */
+static void batch_sizes_are_remembered(void **state)
+{
+    device *d = device_of(state);
+    network_graph g = network_graph_make(d, &network_mlp, 1);
+    const size_t four[] = {6, 3, 5, 2}, again[] = {2, 2, 5, 6, 3, 5, 2, 6};
+    for (size_t i = 0; i < 4; ++i)
+        assert_true(allocations(&g, four[i]) > 0);
+    for (size_t i = 0; i < 8; ++i)
+        if (allocations(&g, again[i]) != 0)
+            harness_fail("a batch of %zu, seen before, allocates", again[i]);
+    assert_true(allocations(&g, 4) > 0);
+    assert_true(allocations(&g, 6) == 0 && allocations(&g, 2) == 0 && allocations(&g, 5) == 0);
+    assert_true(allocations(&g, 3) > 0);
+}
+
 int main(void)
 {
     const struct CMUnitTest tests[] = {
-        HARNESS_TEST(sizes_change_in_an_mlp),
-        HARNESS_TEST(sizes_change_in_a_sequence),
-        HARNESS_TEST(backward_grows_later),
-        HARNESS_TEST(no_samples),
+        HARNESS_TEST(sizes_change_in_an_mlp), HARNESS_TEST(sizes_change_in_a_sequence),
+        HARNESS_TEST(backward_grows_later),   HARNESS_TEST(no_samples),
+        HARNESS_TEST(no_positions),           HARNESS_TEST(batch_sizes_are_remembered),
     };
     cmocka_set_message_output(CM_OUTPUT_TAP);
     return cmocka_run_group_tests(tests, device_open, device_close);

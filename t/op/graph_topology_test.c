@@ -212,6 +212,60 @@ static void graphs_do_not_disturb_each_other(void **state)
     }
 }
 
+static void release_context(void *context)
+{
+    bncl_context_destroy(context);
+}
+
+static void release_queue(void *queue)
+{
+    bncl_queue_destroy(queue);
+}
+
+static void release_buffer(void *buffer)
+{
+    bncl_buffer_destroy(buffer);
+}
+
+/* Queues and tensors of another context are refused, and change nothing. */
+static void contexts_do_not_mix(void **state)
+{
+    device *d = device_of(state);
+    bncl_context *context = NULL;
+    bncl_queue *queue = NULL;
+    bncl_buffer *buffer = NULL;
+    bncl_value output;
+    bncl_tensor y;
+    device_ok(d, bncl_context_create(NULL, &context, &d->err), "bncl_context_create");
+    device_hold(d, context, release_context);
+    device_ok(d, bncl_queue_create(context, &queue, &d->err), "bncl_queue_create");
+    device_hold(d, queue, release_queue);
+    device_ok(d, bncl_buffer_create(context, 4096, &buffer, &d->err), "bncl_buffer_create");
+    device_hold(d, buffer, release_buffer);
+    network_graph g = network_graph_build(d, &web, &output);
+    const bncl_tensor own = device_tensor(d, BNCL_F32, 3, (const size_t[]){2, 3, 5}, NULL);
+    bncl_tensor foreign = own;
+    foreign.buffer = buffer;
+    foreign.offset = 0;
+    static const char words[] = "another context";
+    device_refused(d, bncl_graph_plan(g.graph, output, 1, queue, &d->err), BNCL_ERROR_ARGUMENT,
+                   words);
+    device_ok(d, bncl_graph_plan(g.graph, output, 1, d->queue, &d->err), "bncl_graph_plan");
+    device_refused(d, bncl_graph_forward(g.graph, queue, &own, 1, &y, NULL, &d->err),
+                   BNCL_ERROR_ARGUMENT, words);
+    device_refused(d, bncl_graph_forward(g.graph, d->queue, &foreign, 1, &y, NULL, &d->err),
+                   BNCL_ERROR_ARGUMENT, words);
+    device_ok(d, bncl_graph_forward(g.graph, d->queue, &own, 1, &y, NULL, &d->err), "forward");
+    device_refused(d, bncl_graph_backward(g.graph, queue, &own, NULL, &d->err), BNCL_ERROR_ARGUMENT,
+                   words);
+    device_refused(d, bncl_graph_backward(g.graph, d->queue, &foreign, NULL, &d->err),
+                   BNCL_ERROR_ARGUMENT, words);
+    device_refused(d, bncl_graph_save(g.graph, queue, "nowhere", &d->err), BNCL_ERROR_ARGUMENT,
+                   words);
+    device_ok(d, bncl_graph_backward(g.graph, d->queue, &own, NULL, &d->err), "backward");
+    device_finish(d);
+}
+
 /* A signal of forward and of backward completes, and the output is there then. */
 static void events_signal_the_end(void **state)
 {
@@ -245,6 +299,7 @@ int main(void)
         HARNESS_TEST(gradients_of_inputs),
         HARNESS_TEST(dy_refused),
         HARNESS_TEST(graphs_do_not_disturb_each_other),
+        HARNESS_TEST(contexts_do_not_mix),
         HARNESS_TEST(events_signal_the_end),
     };
     cmocka_set_message_output(CM_OUTPUT_TAP);
