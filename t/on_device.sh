@@ -1,5 +1,6 @@
 #!/bin/sh
-# Runs a test program on one OpenCL device, chosen by the name of the stamp that stands for the test:
+# Runs a test program on one OpenCL device, chosen by the name of the stamp that stands for the
+# test:
 #   on_device.sh FOLDER/PROGRAM.DEVICE.device     DEVICE: pocl, rusticl or oclgrind
 # Standard output is the program's TAP and nothing else. A missing driver skips the test, unless
 # BNCL_TEST_REQUIRE_DEVICE=1 makes that a failure. BNCL_TEST_WRAPPER, if set, is a command that the

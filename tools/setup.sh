@@ -199,11 +199,11 @@ $lacking"
 # lives as long as any process of that run, on file descriptor 9.
 open_build() {
     if [ ! -d "$build" ] && ! mkdir "$build" 2>/dev/null; then
-        die "$root must be writable, for the build goes to its folder build/, but $(id -un) may not \
-write there. Copy the source to a folder of your own and run this from there."
+        die "$root must be writable, for the build goes to its folder build/, but $(id -un) may \
+not write there. Copy the source to a folder of your own and run this from there."
     fi
-    [ -w "$build" ] || die "$build must be writable, but $(id -un) may not write there. It was made \
-by another user: remove it, or run this as that user."
+    [ -w "$build" ] || die "$build must be writable, but $(id -un) may not write there. It was \
+made by another user: remove it, or run this as that user."
     command -v flock >/dev/null || return 0
     (: >>"$build/.lock") 2>/dev/null || die "$build/.lock must be writable: remove it"
     exec 9>>"$build/.lock"
@@ -291,8 +291,8 @@ choose_caches() {
     say "Your home cannot be written: drivers keep compiled kernels in build/cache/"
 }
 
-# In a bare chroot there is no /sys: PoCL's hwloc then finds no memory, and PoCL ends the program. It
-# is told what the kernel says elsewhere.
+# In a bare chroot there is no /sys: PoCL's hwloc then finds no memory, and PoCL ends the program.
+# It is told what the kernel says elsewhere.
 make_do_without_sysfs() {
     [ ! -d /sys/devices/system/cpu ] && [ -z "${HWLOC_SYNTHETIC-}${HWLOC_XMLFILE-}" ] || return 0
     bytes=$(awk '$1 == "MemTotal:" { printf "%.0f", $2 * 1024 }' /proc/meminfo 2>/dev/null)

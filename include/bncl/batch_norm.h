@@ -62,8 +62,8 @@ typedef struct bncl_batch_norm_forward {
     bncl_tensor next_mean;    /* out (train): where the new running_mean goes; absent: in place */
     bncl_tensor next_var;     /* likewise */
     bncl_tensor save_mean;    /* out, with batch statistics: mean, rounded to f32; for backward */
-    bncl_tensor save_mean_lo; /* out, with batch statistics: mean - save_mean; both together carry
-                                 the mean to about 48 bits */
+    bncl_tensor save_mean_lo; /* out, with batch statistics: mean - save_mean: together they
+                                 carry the mean well beyond f32 */
     bncl_tensor save_invstd;  /* out, with batch statistics: invstd. The three save_ tensors: all or
                                  none */
     int64_t *num_batches_tracked; /* in and out (train), host memory: incremented when the call
@@ -73,7 +73,9 @@ typedef struct bncl_batch_norm_forward {
 /* Normalizes with the batch's statistics and updates the running ones, if present. Enqueues and
    returns. A failed call leaves running statistics and num_batches_tracked as they were. An empty
    batch leaves the statistics, but counts. A channel of one value repeated gives y = beta exactly;
-   one NaN or infinity makes its channel's y NaN and touches no other.
+   one NaN or infinity makes its channel's y NaN and touches no other. Σ(x-mean)² of a channel
+   must lie within f32's range: above it var is infinite and y = beta; with eps = 0 deviations
+   below 1e-19 lose accuracy.
    Errors: ARGUMENT; SHAPE ("Expected more than 1 value per channel when training", "running_mean
    should contain 5 elements not 4", a tensor beyond its buffer); DTYPE; OPENCL. */
 BNCL_API bncl_status bncl_batch_norm_forward_train(bncl_batch_norm *plan, bncl_queue *queue,

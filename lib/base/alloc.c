@@ -34,6 +34,8 @@ void *bncli_alloc(size_t count, size_t size)
         return NULL;
     if (count == 0 || size == 0)
         return calloc(1, 1);
+    if (count > SIZE_MAX / size) /* calloc knows too, but a sanitizer's ends the process over it */
+        return NULL;
     return calloc(count, size);
 }
 

@@ -23,9 +23,10 @@ static CLBlastTranspose transpose_of(bncli_matrix matrix)
     return matrix.transposed ? CLBlastTransposeYes : CLBlastTransposeNo;
 }
 
-/* CLBlast copies large matrices into a workspace of its own. Where it cannot have that memory, 1.5.3
-   ends the process: it releases the buffer that was never made, and throws from a destructor. So we
-   make the workspace, which fails like any other buffer; *out is NULL where none is needed. */
+/* CLBlast copies large matrices into a workspace of its own. Where it cannot have that memory,
+   1.5.3 ends the process: it releases the buffer that was never made, and throws from a destructor.
+   So we make the workspace, which fails like any other buffer; *out is NULL where none is needed.
+   */
 static bncl_status create_workspace(bncl_queue *queue, size_t m, size_t n, size_t k, bncli_matrix a,
                                     bncli_matrix b, bncli_matrix c, bncl_buffer **out,
                                     bncl_error *err)

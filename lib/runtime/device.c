@@ -136,11 +136,13 @@ static bncl_status platform_entries(cl_platform_id platform, unsigned platform_i
         entry->device = devices[i];
         entry->platform = platform;
         snprintf(entry->info.index, sizeof entry->info.index, "%u:%u", platform_index, i);
-        char vendor[128], version[128];
+        char vendor[128], version[128], maker[64] = "";
         device_text(devices[i], CL_DEVICE_VENDOR, vendor, sizeof vendor);
+        /* "OpenCL 3.0 PoCL 3.1 …": the maker's own word comes third. */
         platform_text(platform, CL_PLATFORM_VERSION, version, sizeof version);
+        sscanf(version, "%*s %*s %63s", maker);
         snprintf(entry->match, sizeof entry->match, "%s\n%s\n%s\n%s", entry->info.name, vendor,
-                 entry->info.platform, version);
+                 entry->info.platform, maker);
     }
     return BNCL_OK;
 }

@@ -13,19 +13,15 @@ bncl_status bncli_event_prepare(bncl_event **wanted, bncl_event **out, bncl_erro
     return bncli_new(out, 1, sizeof **out, err);
 }
 
-bncl_status bncli_event_deliver(bncl_queue *queue, bncl_event *prepared, bncl_event **wanted,
-                                bncl_status status)
+bncl_status bncli_event_deliver(bncl_event *prepared, bncl_event **wanted, bncl_status status)
 {
     if (prepared == NULL)
         return status;
-    if (status != BNCL_OK) {
+    if (status == BNCL_OK)
+        *wanted = prepared;
+    else
         bncli_free(prepared);
-        return status;
-    }
-    /* The command is on its way: a flush that fails only makes it start later. */
-    clFlush(queue->cl);
-    *wanted = prepared;
-    return BNCL_OK;
+    return status;
 }
 
 bncl_status bncl_event_wait(bncl_event *event, bncl_error *err)

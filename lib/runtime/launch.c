@@ -63,5 +63,5 @@ bncl_status bncli_launch(bncl_queue *queue, bncli_kernel *kernel, const bncli_gr
     status = bncli_cl_status(code, "clEnqueueNDRangeKernel", err);
     if (status != BNCL_OK)
         bncli_fail_within(err, status, kernel->name);
-    return bncli_event_deliver(queue, event, signal, status);
+    return bncli_event_deliver(event, signal, status);
 }

@@ -52,10 +52,8 @@ bncl_status bncli_queue_wrap(bncl_context *context, cl_command_queue cl, bncl_qu
    first means that nothing can fail once the command is on its way. Errors: MEMORY. */
 bncl_status bncli_event_prepare(bncl_event **wanted, bncl_event **out, bncl_error *err);
 
-/* Hands a prepared event to the caller when its command was enqueued (BNCL_OK), else frees it. The
-   queue is flushed, since another queue that waits for the event may otherwise wait for ever. Returns
-   status. */
-bncl_status bncli_event_deliver(bncl_queue *queue, bncl_event *prepared, bncl_event **wanted,
-                                bncl_status status);
+/* Hands a prepared event to the caller when its command was enqueued (BNCL_OK), else frees it.
+   Returns status. */
+bncl_status bncli_event_deliver(bncl_event *prepared, bncl_event **wanted, bncl_status status);
 
 #endif

@@ -115,13 +115,8 @@ bncl_status bncl_opencl_event(cl_event cl, bncl_event **out, bncl_error *err)
     if (status != BNCL_OK)
         return status;
     status = bncli_cl_status(clRetainEvent(cl), "clRetainEvent", err);
-    if (status != BNCL_OK) {
-        bncli_free(event);
-        return status;
-    }
     event->cl = cl;
-    *out = event;
-    return BNCL_OK;
+    return bncli_event_deliver(event, out, status);
 }
 
 cl_context bncl_opencl_get_context(const bncl_context *context)

@@ -69,6 +69,17 @@ bncl_context *bncli_queue_context(const bncl_queue *queue)
     return queue->context;
 }
 
+/* An event of another queue may never come while that queue is not flushed: rusticl then waits for
+   ever. */
+static cl_int flush_other(const bncl_queue *queue, const bncl_event *event)
+{
+    cl_command_queue other = NULL;
+    cl_int code = clGetEventInfo(event->cl, CL_EVENT_COMMAND_QUEUE, sizeof other, &other, NULL);
+    if (code != CL_SUCCESS || other == NULL || other == queue->cl)
+        return code;
+    return clFlush(other);
+}
+
 /* Hands the events to OpenCL in pieces that fit on the stack. */
 static bncl_status wait_for(bncl_queue *queue, const bncl_sync *sync, bncl_error *err)
 {
@@ -81,6 +92,9 @@ static bncl_status wait_for(bncl_queue *queue, const bncl_sync *sync, bncl_error
             if (event == NULL)
                 return bncli_fail(err, BNCL_ERROR_ARGUMENT, "event %zu of the wait list is NULL",
                                   done);
+            cl_int code = flush_other(queue, event);
+            if (code != CL_SUCCESS)
+                return bncli_cl_status(code, "flushing the queue of an event", err);
             events[count++] = event->cl;
             ++done;
         }
@@ -117,5 +131,5 @@ bncl_status bncli_queue_end(bncl_queue *queue, const bncl_sync *sync, bncl_error
         return status;
     cl_int code = clEnqueueMarkerWithWaitList(queue->cl, 0, NULL, &event->cl);
     status = bncli_cl_status(code, "clEnqueueMarkerWithWaitList", err);
-    return bncli_event_deliver(queue, event, wanted, status);
+    return bncli_event_deliver(event, wanted, status);
 }

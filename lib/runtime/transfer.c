@@ -45,7 +45,7 @@ static bncl_status enqueue(enqueue_function *function, const char *call, bncl_qu
     if (status != BNCL_OK)
         return status;
     cl_int code = function(queue, tensor, operand, event != NULL ? &event->cl : NULL);
-    return bncli_event_deliver(queue, event, wanted, bncli_cl_status(code, call, err));
+    return bncli_event_deliver(event, wanted, bncli_cl_status(code, call, err));
 }
 
 static cl_int enqueue_write(bncl_queue *queue, const bncl_tensor *tensor, const void *host,

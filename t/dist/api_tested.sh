@@ -1,6 +1,6 @@
 #!/bin/sh
-# t/api asks every public function for what it must refuse: each function of the headers stands there
-# by its name, in quotes.
+# t/api asks every public function for what it must refuse: each function of the headers stands
+# there by its name, in quotes.
 set -u
 . "${top_srcdir:?}/t/dist/tap.sh"
 

@@ -1,6 +1,6 @@
 #!/bin/sh
-# The fault layer knows every OpenCL function that the library calls: one it did not know would never
-# be made to fail.
+# The fault layer knows every OpenCL function that the library calls: one it did not know would
+# never be made to fail.
 set -u
 . "${top_srcdir:?}/t/dist/tap.sh"
 

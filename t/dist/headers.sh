@@ -1,6 +1,6 @@
 #!/bin/sh
-# Each public header compiles alone, in C11 and in C++11, without a warning; what `make install' puts
-# somewhere can be found by pkg-config, linked and run, from C and from C++.
+# Each public header compiles alone, in C11 and in C++11, without a warning; what `make install'
+# puts somewhere can be found by pkg-config, linked and run, from C and from C++.
 set -u
 . "${top_srcdir:?}/t/dist/tap.sh"
 

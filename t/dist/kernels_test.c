@@ -67,8 +67,8 @@ static bool has_vectors(const bncli_program_row *row)
     return strstr(text, "floatv") != NULL;
 }
 
-/* Builds the programs with every kernel of theirs; gives their number. The rows of one program stand
-   together in the table. */
+/* Builds the programs with every kernel of theirs; gives their number. The rows of one program
+   stand together in the table. */
 static size_t build_table(const device *d, const char *options, bool vectors_only)
 {
     const bncli_program *program = NULL;

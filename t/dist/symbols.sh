@@ -1,6 +1,6 @@
 #!/bin/sh
-# The shared library exports the functions that the public headers mark with BNCL_API, no more and no
-# less, and each begins with bncl_.
+# The shared library exports the functions that the public headers mark with BNCL_API, no more and
+# no less, and each begins with bncl_.
 set -u
 . "${top_srcdir:?}/t/dist/tap.sh"
 

@@ -129,7 +129,8 @@ static fault_operation operation_of(const char *name, bncl_status (*run)(void *,
                              .run = run,
                              .lasting = lasting,
                              .results = results,
-                             .discard = destroy_event};
+                             .discard = destroy_event,
+                             .tolerates = "clFlush"};
 }
 
 static void small(void **state)

@@ -1,9 +1,9 @@
 /* A layer of the OpenCL loader that t/on_device.sh puts before Oclgrind, so that its watch over
    uninitialised memory gives no false alarms. Oclgrind 21.10 forgets what it knew of a buffer when
-   the host writes or copies to a part of it, does not see fills at all, and takes a new buffer at an
-   old address for the one that was there. So here all three commands become writes of the whole
-   buffer, with what was around the part; and every buffer is kept for ever, so that no address comes
-   again.
+   the host writes or copies to a part of it, does not see fills at all, and takes a new buffer at
+   an old address for the one that was there. So here all three commands become writes of the whole
+   buffer, with what was around the part; and every buffer is kept for ever, so that no address
+   comes again.
 
    What it costs: after such a command, memory of the buffer that nobody has written counts as
    written. The command also waits for what is before it in its queue. */
@@ -33,8 +33,8 @@ static cl_mem CL_API_CALL create_buffer(cl_context context, cl_mem_flags flags, 
     return buffer;
 }
 
-/* All of a buffer of which bytes begin … end-1 are to be replaced, in memory that write_whole frees;
-   NULL where the command should go its own way, since something is wrong with it. */
+/* All of a buffer of which bytes begin … end-1 are to be replaced, in memory that write_whole
+   frees; NULL where the command should go its own way, since something is wrong with it. */
 static unsigned char *read_whole(cl_command_queue queue, cl_mem buffer, size_t begin, size_t end,
                                  const sync *s, size_t *bytes)
 {
