@@ -46,8 +46,9 @@ END
 system_headers() {
     echo assert ctype dirent errno fcntl fenv float inttypes limits locale math poll pthread \
         setjmp signal stdalign stdarg stdatomic stdbool stddef stdint stdio stdlib stdnoreturn \
-        string strings sys/file sys/ioctl sys/random sys/stat sys/time sys/types sys/wait time \
-unis }
+        string strings sys/file sys/ioctl sys/random sys/stat sys/time sys/types sys/wait \
+        time unistd
+}
 
 # includes TREE FOLDER: "FILE:LINE FILE'S-FOLDER-AND-NAME INCLUDED" for the C files of a folder.
 includes() {

@@ -316,9 +316,9 @@ static void discard_plan(void *of)
     bncl_batch_norm_destroy(w->out);
 }
 
-/* Building seven programs takes a good part of a second, each time: so every fault is tried on programs
-   that are built, and the first build with OpenCL's alone. What building one program can meet, with
-   memory, elementwise plans show. */
+/* Building seven programs takes a good part of a second, each time: so every fault is tried on
+   programs that are built, and the first build with OpenCL's alone. What building one program can
+   meet, with memory, elementwise plans show. */
 static void plans(void **state)
 {
     fault_operation operation = {.name = "bncl_batch_norm_create",

@@ -276,8 +276,8 @@ static good_run run_first(const fault_operation *op, void *world)
     return run;
 }
 
-/* What was made is destroyed with every OpenCL call failing that may. Reading the results has waited
-   for all that was under way. */
+/* What was made is destroyed with every OpenCL call failing that may. Reading the results has
+   waited for all that was under way. */
 static void destroy_under_faults(const fault_operation *op, void *world)
 {
     const fault every = {.sticky = true, .nth = 1};

@@ -55,13 +55,14 @@ typedef struct fault_operation {
     /* What a good call gives; may be NULL. */
     void (*results)(void *world, fault_record *record);
     void (*discard)(void *world); /* destroys what a good call has made; may be NULL */
-    /* For a call that leaves buffers, kernels or programs behind, failed or not, for the next to use:
-       destroys the objects that own them, which `prepare` has made. NULL: the call leaves nothing. */
+    /* For a call that leaves buffers, kernels or programs behind, failed or not, for the next to
+       use: destroys the objects that own them, which `prepare` has made. NULL: the call leaves
+       nothing. */
     void (*finish)(void *world);
     const char *only;   /* the one OpenCL call to fail, "clCreateBuffer"; NULL: every one */
     bool may_meet_none; /* a call that may have nothing to fail */
-    /* OpenCL calls whose failure is none of this call's, by their names in one text: "clFlush" where an
-       event is handed out, since its command then only starts later. */
+    /* OpenCL calls whose failure is none of this call's, by their names in one text: "clFlush"
+       where an event is handed out, since its command then only starts later. */
     const char *tolerates;
 } fault_operation;
 

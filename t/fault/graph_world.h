@@ -1,5 +1,5 @@
-/* What the fault tests of the graph share: a graph of graph_fixture.h, its passes, and what of it is
-   compared. */
+/* What the fault tests of the graph share: a graph of graph_fixture.h, its passes, and what of it
+   is compared. */
 #ifndef GRAPH_WORLD_H
 #define GRAPH_WORLD_H
 

@@ -152,9 +152,9 @@ static void empty(void **state)
     faults_try(&backwards, w);
 }
 
-/* Matrices so large that CLBlast copies them into a workspace first: the product of their three sizes
-   is beyond its setting XGEMM_MIN_INDIRECT_SIZE, cubed. Each try takes a second, so only what makes
-   things or enqueues fails here. */
+/* Matrices so large that CLBlast copies them into a workspace first: the product of their three
+   sizes is beyond its setting XGEMM_MIN_INDIRECT_SIZE, cubed. Each try takes a second, so only what
+   makes things or enqueues fails here. */
 static void large(void **state)
 {
     static const char *const calls[] = {"clCreateBuffer", "clCreateKernel",

@@ -112,8 +112,8 @@ static void release_elementwise(void *op)
     bncl_elementwise_destroy(op);
 }
 
-/* 5 + 3, as kernels built now see it. The context is d's own, whose programs are of another text: so
-   the operator is of a new one, and its tensors are, too. */
+/* 5 + 3, as kernels built now see it. The context is d's own, whose programs are of another text:
+   so the operator is of a new one, and its tensors are, too. */
 static float five_and_three(device *d)
 {
     device other = {.context = new_context(d), .before = 0, .after = 0};

@@ -1,12 +1,13 @@
-/* Faults under the graph's state dict: saving, loading, reading an entry. (What the operating system
-   refuses, t/unit/atomic_file_test tries.) */
+/* Faults under the graph's state dict: saving, loading, reading an entry. (What the operating
+   system refuses, t/unit/atomic_file_test tries.) */
 #include <stdio.h>
 
 #include "fault/graph_world.h"
 #include "lib/files.h"
 #include "lib/harness.h"
 
-/* Files of a graph of another graph_world_seed: `saved`, and `path` that is replaced, and so begins otherwise. */
+/* Files of a graph of another graph_world_seed: `saved`, and `path` that is replaced, and so begins
+   otherwise. */
 static graph_world *world_with_files(void **state)
 {
     graph_world *w = graph_world_make(state);

@@ -1,5 +1,5 @@
-/* Two threads at once: with contexts of their own, and with graphs, plans and queues of their own on
-   one context. Each must give the bits that it gives alone. */
+/* Two threads at once: with contexts of their own, and with graphs, plans and queues of their own
+   on one context. Each must give the bits that it gives alone. */
 #include <pthread.h>
 #include <stdio.h>
 #include <string.h>
@@ -138,7 +138,8 @@ static bncl_status train_step(job *j, tools *t, size_t step)
     return status;
 }
 
-/* The operators by themselves: x += relu(x), then its batch norm in place of dy's memory is read. */
+/* The operators by themselves: x += relu(x), then its batch norm in place of dy's memory is read.
+   */
 static bncl_status operator_step(job *j, tools *t)
 {
     bncl_buffer *scratch = NULL;
