@@ -62,6 +62,14 @@ static cl_int CL_API_CALL get_mem_info(cl_mem mem, cl_mem_info what, size_t size
     return fault_layer_next->clGetMemObjectInfo(mem, what, size, out, needed);
 }
 
+static cl_int CL_API_CALL get_event_info(cl_event event, cl_event_info what, size_t size, void *out,
+                                         size_t *needed)
+{
+    if (fault_layer_hit("clGetEventInfo"))
+        return CL_OUT_OF_RESOURCES;
+    return fault_layer_next->clGetEventInfo(event, what, size, out, needed);
+}
+
 static cl_int CL_API_CALL get_program_info(cl_program program, cl_program_info what, size_t size,
                                            void *out, size_t *needed)
 {
@@ -97,6 +105,7 @@ void fault_layer_take_queries(cl_icd_dispatch *dispatch)
     dispatch->clGetContextInfo = get_context_info;
     dispatch->clGetCommandQueueInfo = get_queue_info;
     dispatch->clGetMemObjectInfo = get_mem_info;
+    dispatch->clGetEventInfo = get_event_info;
     dispatch->clGetProgramInfo = get_program_info;
     dispatch->clGetProgramBuildInfo = get_build_info;
     dispatch->clGetKernelWorkGroupInfo = get_group_info;
