@@ -117,16 +117,14 @@ static const fault_operation train_operation = {.name = "bncl_batch_norm_forward
                                                 .run = forward_train,
                                                 .lasting = forward_lasting,
                                                 .results = forward_results,
-                                                .discard = destroy_event,
-                                                .tolerates = "clFlush"};
+                                                .discard = destroy_event};
 static const fault_operation eval_operation = {.name = "bncl_batch_norm_forward_eval",
                                                .statuses = RUN_FAILS,
                                                .prepare = prepare_forward,
                                                .run = forward_eval,
                                                .lasting = forward_lasting,
                                                .results = forward_results,
-                                               .discard = destroy_event,
-                                               .tolerates = "clFlush"};
+                                               .discard = destroy_event};
 
 static void train(void **state)
 {
@@ -207,8 +205,7 @@ static void backward(void **state, batch_norm_case c, bool no_dx, bool no_gradie
                                  .run = backward_train,
                                  .lasting = forward_lasting,
                                  .results = backward_results,
-                                 .discard = destroy_event,
-                                 .tolerates = "clFlush"};
+                                 .discard = destroy_event};
     world *w = world_make(state, &c);
     device_ok(w->d,
               bncl_batch_norm_forward_train(w->plan, w->d->queue, &w->forward, NULL, &w->d->err),

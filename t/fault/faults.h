@@ -61,8 +61,7 @@ typedef struct fault_operation {
     void (*finish)(void *world);
     const char *only;   /* the one OpenCL call to fail, "clCreateBuffer"; NULL: every one */
     bool may_meet_none; /* a call that may have nothing to fail */
-    /* OpenCL calls whose failure is none of this call's, by their names in one text: "clFlush"
-       where an event is handed out, since its command then only starts later. */
+    /* OpenCL calls whose failure is none of this call's, by their names in one text. */
     const char *tolerates;
 } fault_operation;
 

@@ -76,7 +76,7 @@ static bncl_status run(void *of, bncl_error *err)
         return BNCL_OK;
     if (is_planted("a failure that lasts") && w->failures > 0)
         return BNCL_ERROR_OPENCL;
-    bncl_status status = bncl_queue_finish(w->d->queue, err);
+    bncl_status status = bncl_queue_flush(w->d->queue, err);
     if (status == BNCL_OK)
         status = bncl_tensor_fill(w->d->queue, &w->b, value, &sync, err);
     if (status != BNCL_OK)
@@ -120,8 +120,7 @@ static void try_plant(void **state)
                                        .run = run,
                                        .lasting = lasting,
                                        .results = results,
-                                       .discard = discard,
-                                       .tolerates = "clFlush"};
+                                       .discard = discard};
     w.a = device_vector(w.d, 8, NULL);
     w.b = device_vector(w.d, 8, NULL);
     faults_try(&operation, &w);

@@ -132,7 +132,6 @@ static const fault_operation forward_operation = {.name = "bncl_graph_forward",
                                                   .lasting = graph_world_lasting,
                                                   .results = forward_results,
                                                   .discard = graph_world_destroy_event,
-                                                  .tolerates = "clFlush",
                                                   .finish = graph_world_destroy_graph};
 
 static void first_forward(void **state)
@@ -192,7 +191,6 @@ static const fault_operation backward_operation = {.name = "bncl_graph_backward"
                                                    .lasting = graph_world_lasting,
                                                    .results = backward_results,
                                                    .discard = graph_world_destroy_event,
-                                                   .tolerates = "clFlush",
                                                    .finish = graph_world_destroy_graph};
 
 static void first_backward(void **state)

@@ -129,8 +129,7 @@ static fault_operation operation_of(const char *name, bncl_status (*run)(void *,
                              .run = run,
                              .lasting = lasting,
                              .results = results,
-                             .discard = destroy_event,
-                             .tolerates = "clFlush"};
+                             .discard = destroy_event};
 }
 
 static void small(void **state)
@@ -161,10 +160,13 @@ static void large(void **state)
                                         "clEnqueueNDRangeKernel"};
     fault_operation forwards = operation_of("bncl_linear_forward", forward);
     world *w = world_make(state, 900, 901, 902);
-    for (size_t i = 0; i < sizeof calls / sizeof calls[0]; ++i) {
+    const size_t count = w->d->small ? 1 : sizeof calls / sizeof calls[0];
+    for (size_t i = 0; i < count; ++i) {
         forwards.only = calls[i];
         faults_try_some(&forwards, w, FAULTS_OPENCL_ONCE);
     }
+    if (w->d->small)
+        return;
     forwards.only = NULL;
     faults_try_some(&forwards, w, FAULTS_MEMORY_ONCE);
 }

@@ -135,8 +135,7 @@ static void try_run(world *w, const char *name, bncl_status (*run)(void *, bncl_
                                        .run = run,
                                        .lasting = lasting,
                                        .results = results,
-                                       .discard = destroy_event,
-                                       .tolerates = "clFlush"};
+                                       .discard = destroy_event};
     faults_try(&operation, w);
 }
 
@@ -310,7 +309,6 @@ static void sgd(void **state)
                                       .lasting = step_lasting,
                                       .results = step_results,
                                       .discard = destroy_event,
-                                      .tolerates = "clFlush",
                                       .finish = finish_step};
     w->sgd_options = (bncl_sgd_options){.lr = 0.5, .momentum = 0.75, .weight_decay = 0.25};
     try_create(w, &creating);
