@@ -22,7 +22,7 @@
 #define TEST_BATCH 1000
 
 /* Everything the run owns. */
-typedef struct session {
+typedef struct fashion_run {
     fashion_options options;
     progress bar;
     fashion_set train, test;
@@ -31,9 +31,9 @@ typedef struct session {
     bncl_graph *graph;
     fashion_evaluator *evaluator;
     float *logits; /* of all test images, in eval mode: [test.count, FASHION_CLASSES] */
-} session;
+} fashion_run;
 
-static bncl_status open_device(session *run, bncl_error *err)
+static bncl_status open_device(fashion_run *run, bncl_error *err)
 {
     bncl_device_info device;
     bncl_status status;
@@ -45,7 +45,7 @@ static bncl_status open_device(session *run, bncl_error *err)
     return BNCL_OK;
 }
 
-static bncl_status read_data(session *run, bncl_error *err)
+static bncl_status read_data(fashion_run *run, bncl_error *err)
 {
     const char *folder = run->options.data;
     bncl_status status = fashion_set_read(folder, "t10k", &run->test, err);
@@ -65,8 +65,8 @@ static bncl_status read_data(session *run, bncl_error *err)
 
 /* Eval mode: batch norm uses the running statistics, so that an image's logits do not depend on the
    others in its batch. */
-static bncl_status test_network(session *run, bncl_graph *graph, float *logits, double *accuracy,
-                                bncl_error *err)
+static bncl_status test_network(fashion_run *run, bncl_graph *graph, float *logits,
+                                double *accuracy, bncl_error *err)
 {
     bncl_status status = bncl_graph_eval(graph, err);
     if (status == BNCL_OK)
@@ -77,7 +77,7 @@ static bncl_status test_network(session *run, bncl_graph *graph, float *logits, 
     return status;
 }
 
-static bncl_status train_epoch(session *run, fashion_trainer *trainer, size_t epoch,
+static bncl_status train_epoch(fashion_run *run, fashion_trainer *trainer, size_t epoch,
                                double *accuracy, bncl_error *err)
 {
     char label[64];
@@ -99,7 +99,7 @@ static bncl_status train_epoch(session *run, fashion_trainer *trainer, size_t ep
 
 /* Saving after each epoch keeps what was learned if the run is interrupted, and shows early when
    the file cannot be written. */
-static bncl_status train_network(session *run, double *accuracy, bncl_error *err)
+static bncl_status train_network(fashion_run *run, double *accuracy, bncl_error *err)
 {
     const fashion_options *options = &run->options;
     fashion_trainer *trainer = NULL;
@@ -117,7 +117,7 @@ static bncl_status train_network(session *run, double *accuracy, bncl_error *err
 }
 
 /* Compares bit for bit what the trained network and the loaded one make of the test images. */
-static bncl_status compare_logits(const session *run, const float *loaded, bncl_error *err)
+static bncl_status compare_logits(const fashion_run *run, const float *loaded, bncl_error *err)
 {
     size_t predictions = 0, rows = 0;
     for (size_t i = 0; i < run->test.count; ++i) {
@@ -140,7 +140,7 @@ static bncl_status compare_logits(const session *run, const float *loaded, bncl_
 
 /* One line of the demonstration: test accuracy in training mode. An even number of images leaves no
    last batch of one, which batch norm would refuse. */
-static bncl_status show_train_mode(session *run, bncl_graph *graph, size_t batch, float *logits,
+static bncl_status show_train_mode(fashion_run *run, bncl_graph *graph, size_t batch, float *logits,
                                    bncl_error *err)
 {
     size_t count = run->test.count - run->test.count % 2;
@@ -156,7 +156,7 @@ static bncl_status show_train_mode(session *run, bncl_graph *graph, size_t batch
 /* What happens if one forgets bncl_graph_eval(): the accuracy depends on how images are batched,
    and each forward changes the running statistics, so that even eval mode is worse afterwards. Done
    to a graph that is thrown away. */
-static bncl_status forget_eval(session *run, bncl_graph *graph, double with_eval, float *logits,
+static bncl_status forget_eval(fashion_run *run, bncl_graph *graph, double with_eval, float *logits,
                                bncl_error *err)
 {
     double afterwards;
@@ -174,7 +174,7 @@ static bncl_status forget_eval(session *run, bncl_graph *graph, double with_eval
 }
 
 /* Loads the saved file into a fresh graph, whose own first weights differ. */
-static bncl_status check_saved(session *run, double accuracy, bncl_error *err)
+static bncl_status check_saved(fashion_run *run, double accuracy, bncl_error *err)
 {
     bncl_graph *fresh = NULL;
     double loaded_accuracy;
@@ -195,7 +195,7 @@ done:
     return status;
 }
 
-static bncl_status load_network(session *run, double *accuracy, bncl_error *err)
+static bncl_status load_network(fashion_run *run, double *accuracy, bncl_error *err)
 {
     bncl_status status = bncl_graph_load(run->graph, run->queue, run->options.load, err);
     if (status == BNCL_OK)
@@ -205,7 +205,7 @@ static bncl_status load_network(session *run, double *accuracy, bncl_error *err)
     return status;
 }
 
-static bncl_status write_logits(const session *run, bncl_error *err)
+static bncl_status write_logits(const fashion_run *run, bncl_error *err)
 {
     const char *path = run->options.logits;
     size_t count = run->test.count * FASHION_CLASSES;
@@ -220,7 +220,7 @@ static bncl_status write_logits(const session *run, bncl_error *err)
     return BNCL_OK;
 }
 
-static bncl_status run_session(session *run, bncl_error *err)
+static bncl_status run_fashion_run(fashion_run *run, bncl_error *err)
 {
     double accuracy = 0.0;
     bncl_status status;
@@ -245,7 +245,7 @@ static bncl_status run_session(session *run, bncl_error *err)
 }
 
 /* What was made last goes first. */
-static void close_session(session *run)
+static void close_fashion_run(fashion_run *run)
 {
     fashion_evaluator_destroy(run->evaluator);
     bncl_graph_destroy(run->graph);
@@ -258,7 +258,7 @@ static void close_session(session *run)
 
 int main(int argc, char **argv)
 {
-    session run = {0};
+    fashion_run run = {0};
     bncl_error err = {{0}};
     if (fashion_options_parse(argc, argv, &run.options, &err) != BNCL_OK) {
         fprintf(stderr, "fashion_mlp: %s\nTry 'fashion_mlp --help'.\n", err.text);
@@ -272,10 +272,10 @@ int main(int argc, char **argv)
         return fflush(stdout) == 0 ? EXIT_SUCCESS : EXIT_FAILURE;
     }
     progress_init(&run.bar);
-    bncl_status status = run_session(&run, &err);
+    bncl_status status = run_fashion_run(&run, &err);
     progress_clear(&run.bar);
     if (status != BNCL_OK)
         fprintf(stderr, "fashion_mlp: %s: %s\n", bncl_status_string(status), err.text);
-    close_session(&run);
+    close_fashion_run(&run);
     return status == BNCL_OK ? EXIT_SUCCESS : EXIT_FAILURE;
 }

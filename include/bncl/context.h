@@ -37,7 +37,9 @@ typedef struct bncl_device_info {
    Errors: ARGUMENT (out NULL), NO_DEVICE (the text lists the devices there are), MEMORY, OPENCL. */
 BNCL_API bncl_status bncl_context_create(const char *device, bncl_context **out, bncl_error *err);
 
-/* Destroys the context after everything that was made from it. NULL is fine. */
+/* Destroys the context after everything that was made from it. NULL is fine. If the context has
+   multiplied matrices, CLBlast still keeps programs of its own for it, and with them the driver's
+   cl_context, until CLBlastClearCache() or the end of the process. */
 BNCL_API void bncl_context_destroy(bncl_context *context);
 
 /* What the context's device says of itself. Does not block. Errors: ARGUMENT. */

@@ -19,7 +19,8 @@ typedef struct bncl_cross_entropy bncl_cross_entropy;
 
 /* Plans the loss of logits [rows, classes] against labels [rows] (i32). rows may be 0: the loss is
    then NaN, as PyTorch's. The caller owns *out.
-   Errors: ARGUMENT, SHAPE (no class, too large), NO_COMPILER, BUILD, MEMORY, OPENCL. */
+   Errors: ARGUMENT, SHAPE (no class, too large), NO_COMPILER, BUILD, MEMORY,
+   DEVICE_MEMORY, OPENCL. */
 BNCL_API bncl_status bncl_cross_entropy_create(bncl_context *context, size_t rows, size_t classes,
                                                bncl_cross_entropy **out, bncl_error *err);
 

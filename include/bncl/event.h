@@ -18,7 +18,8 @@ typedef struct bncl_sync {
     size_t wait_count;
     bncl_event *const *wait;
     bncl_event **signal; /* NULL, or where to put an event that completes with the call's last
-                            command. The caller owns it. Not written when the call fails. */
+                            command. The caller owns it. Not written when the call fails: making the
+                            event adds MEMORY to the call's errors. */
 } bncl_sync;
 
 /* Blocks until the event has completed. Errors: ARGUMENT, OPENCL (the command had failed). */

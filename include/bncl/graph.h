@@ -128,7 +128,8 @@ BNCL_API bncl_status bncl_graph_backward(bncl_graph *graph, bncl_queue *queue,
                                          bncl_error *err);
 
 /* The gradient of input `index` (one that requires_grad) from the last backward; good until the
-   next forward. Errors: ARGUMENT, STATE (no backward since the last forward). */
+   next forward. An input that the output does not depend on has an absent gradient (PyTorch: None).
+   Errors: ARGUMENT, STATE (no backward since the last forward). */
 BNCL_API bncl_status bncl_graph_input_gradient(const bncl_graph *graph, size_t index,
                                                bncl_tensor *out, bncl_error *err);
 

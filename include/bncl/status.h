@@ -6,6 +6,12 @@
 
 BNCL_BEGIN_DECLS
 
+/* Each function's documentation lists the errors that its own work can give. Beside them, whatever
+   reaches the device can fail as its driver does, which may run out of memory in any call: MEMORY,
+   DEVICE_MEMORY or OPENCL; and whatever builds kernels can give IO where the environment variable
+   BNCL_KERNEL_DIR names a folder to read them from. A call refused for its arguments or the
+   object's state changes nothing; one that fails later may have written its output tensors, never
+   parameters or running statistics. */
 typedef enum bncl_status {
     BNCL_OK = 0,
     BNCL_ERROR_ARGUMENT,      /* a NULL where none may be, or a value out of range */

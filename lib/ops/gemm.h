@@ -1,12 +1,18 @@
-/* Internal: matrix products, behind one function. */
+/* Internal: matrix products, behind one home. */
 #ifndef BNCLI_GEMM_H
 #define BNCLI_GEMM_H
 
 #include "runtime/clblast.h"
 
-/* C = op(A)·op(B) + beta·C, row-major; op(A) is [m,k], op(B) [k,n], C [m,n]; beta is 0 or 1. Any of
-   m, n, k may be 0: a product over k = 0 is zero. Enqueues. Errors: BLAS, OPENCL. */
-bncl_status bncli_gemm(bncl_queue *queue, size_t m, size_t n, size_t k, bncli_matrix a,
-                       bncli_matrix b, float beta, bncli_matrix c, bncl_error *err);
+/* Makes the workspace that serves each of these products, one at a time; *out is NULL where none is
+   needed. Errors: MEMORY, DEVICE_MEMORY, OPENCL, BLAS. */
+bncl_status bncli_gemm_workspace_create(bncl_context *context, const bncli_product *products,
+                                        size_t count, bncl_buffer **out, bncl_error *err);
+
+/* C = op(A)·op(B) + beta·C; beta is 0 or 1. Any of m, n, k may be 0: a product over k = 0 is zero.
+   Enqueues. Errors: MEMORY, DEVICE_MEMORY, OPENCL, BLAS. */
+bncl_status bncli_gemm(bncl_queue *queue, const bncli_product *product, const bncl_tensor *a,
+                       const bncl_tensor *b, float beta, const bncl_tensor *c,
+                       const bncl_buffer *workspace, bncl_error *err);
 
 #endif

@@ -22,7 +22,21 @@ struct bncl_linear {
     bncli_tuning tuning;
     unsigned vector; /* of the bias kernels */
     bncli_kernel *bias_forward, *bias_backward;
+    bncl_buffer *workspace; /* of the products; NULL where they need none */
 };
+
+/* The three products of a linear layer, in terms of its rows, inputs and outputs. */
+typedef enum linear_product { FORWARD, BACKWARD_WEIGHT, BACKWARD_INPUT, PRODUCTS } linear_product;
+
+static bncli_product product_of(const bncl_linear *plan, linear_product which)
+{
+    const bncli_product products[PRODUCTS] = {
+        [FORWARD] = {plan->rows, plan->out, plan->in, false, true},         /* y = x·Wᵀ */
+        [BACKWARD_WEIGHT] = {plan->out, plan->in, plan->rows, true, false}, /* dW = dyᵀ·x */
+        [BACKWARD_INPUT] = {plan->rows, plan->in, plan->out, false, false}, /* dx = dy·W */
+    };
+    return products[which];
+}
 
 static bncl_status check_create(bncl_context *context, size_t rows, size_t in, size_t out_features,
                                 bncl_linear **out, bncl_error *err)
@@ -41,6 +55,30 @@ static bncl_status check_create(bncl_context *context, size_t rows, size_t in, s
     return BNCL_OK;
 }
 
+/* Builds the bias kernels and makes the workspace. */
+static bncl_status equip(bncl_linear *plan, bncl_error *err)
+{
+    bncl_status status = bncli_tuning_of(bncli_context_facts(plan->context), &plan->tuning, err);
+    if (status != BNCL_OK)
+        return status;
+    plan->vector = plan->tuning.vector;
+    while (plan->vector > 1 && plan->vector > plan->out)
+        plan->vector /= 2;
+    const bncli_macro macros[] = {{"VEC", plan->vector}};
+    bncli_product products[PRODUCTS];
+    for (unsigned i = 0; i < PRODUCTS; ++i)
+        products[i] = product_of(plan, (linear_product)i);
+    status = bncli_kernel_build(plan->context, "linear_bias_forward", macros, BNCLI_COUNT(macros),
+                                &plan->bias_forward, err);
+    if (status == BNCL_OK)
+        status = bncli_kernel_build(plan->context, "linear_bias_backward", macros,
+                                    BNCLI_COUNT(macros), &plan->bias_backward, err);
+    if (status == BNCL_OK)
+        status =
+            bncli_gemm_workspace_create(plan->context, products, PRODUCTS, &plan->workspace, err);
+    return status;
+}
+
 bncl_status bncl_linear_create(bncl_context *context, size_t rows, size_t in_features,
                                size_t out_features, bncl_linear **out, bncl_error *err)
 {
@@ -56,17 +94,7 @@ bncl_status bncl_linear_create(bncl_context *context, size_t rows, size_t in_fea
     plan->rows = rows;
     plan->in = in_features;
     plan->out = out_features;
-    status = bncli_tuning_of(bncli_context_facts(context), &plan->tuning, err);
-    plan->vector = plan->tuning.vector;
-    while (plan->vector > 1 && plan->vector > out_features)
-        plan->vector /= 2;
-    const bncli_macro macros[] = {{"VEC", plan->vector}};
-    if (status == BNCL_OK)
-        status = bncli_kernel_build(context, "linear_bias_forward", macros, BNCLI_COUNT(macros),
-                                    &plan->bias_forward, err);
-    if (status == BNCL_OK)
-        status = bncli_kernel_build(context, "linear_bias_backward", macros, BNCLI_COUNT(macros),
-                                    &plan->bias_backward, err);
+    status = equip(plan, err);
     if (status != BNCL_OK) {
         bncl_linear_destroy(plan);
         return status;
@@ -81,6 +109,7 @@ void bncl_linear_destroy(bncl_linear *plan)
         return;
     bncli_kernel_destroy(plan->bias_forward);
     bncli_kernel_destroy(plan->bias_backward);
+    bncl_buffer_destroy(plan->workspace);
     bncli_free(plan);
 }
 
@@ -98,6 +127,14 @@ static bncl_status check(const bncl_linear *plan, bncli_operand operand, linear_
     };
     return bncli_operand_check(plan->context, operand, BNCL_F32, shape == OUT ? 1 : 2, dims[shape],
                                err);
+}
+
+static bncl_status multiply(const bncl_linear *plan, bncl_queue *queue, linear_product which,
+                            const bncl_tensor *a, const bncl_tensor *b, float beta,
+                            const bncl_tensor *c, bncl_error *err)
+{
+    const bncli_product product = product_of(plan, which);
+    return bncli_gemm(queue, &product, a, b, beta, c, plan->workspace, err);
 }
 
 static bncli_grid bias_grid(const bncl_linear *plan, size_t rows)
@@ -142,11 +179,8 @@ bncl_status bncl_linear_forward(bncl_linear *plan, bncl_queue *queue, const bncl
         status = bncli_launch(queue, plan->bias_forward, &grid, arguments, BNCLI_COUNT(arguments),
                               NULL, err);
     }
-    const bncli_matrix a = {x, plan->in, false}, b = {weight, plan->in, true},
-                       c = {y, plan->out, false};
     if (status == BNCL_OK)
-        status =
-            bncli_gemm(queue, plan->rows, plan->out, plan->in, a, b, biased ? 1.0f : 0.0f, c, err);
+        status = multiply(plan, queue, FORWARD, x, weight, biased ? 1.0f : 0.0f, y, err);
     return status == BNCL_OK ? bncli_queue_end(queue, sync, err) : status;
 }
 
@@ -193,15 +227,11 @@ bncl_status bncl_linear_backward(bncl_linear *plan, bncl_queue *queue,
         status = bncli_queue_begin(queue, sync, err);
     if (status == BNCL_OK && bncli_present(&args->dbias))
         status = run_bias_backward(plan, queue, args, err);
-    if (status == BNCL_OK && bncli_present(&args->dweight)) {
-        const bncli_matrix a = {&args->dy, plan->out, true}, b = {&args->x, plan->in, false},
-                           c = {&args->dweight, plan->in, false};
-        status = bncli_gemm(queue, plan->out, plan->in, plan->rows, a, b, 0.0f, c, err);
-    }
-    if (status == BNCL_OK && bncli_present(&args->dx)) {
-        const bncli_matrix a = {&args->dy, plan->out, false}, b = {&args->weight, plan->in, false},
-                           c = {&args->dx, plan->in, false};
-        status = bncli_gemm(queue, plan->rows, plan->in, plan->out, a, b, 0.0f, c, err);
-    }
+    if (status == BNCL_OK && bncli_present(&args->dweight))
+        status =
+            multiply(plan, queue, BACKWARD_WEIGHT, &args->dy, &args->x, 0.0f, &args->dweight, err);
+    if (status == BNCL_OK && bncli_present(&args->dx))
+        status =
+            multiply(plan, queue, BACKWARD_INPUT, &args->dy, &args->weight, 0.0f, &args->dx, err);
     return status == BNCL_OK ? bncli_queue_end(queue, sync, err) : status;
 }

@@ -18,47 +18,59 @@ static bncl_status status_of(CLBlastStatusCode code, bncl_error *err)
                       bncli_cl_error_name((cl_int)code));
 }
 
-static CLBlastTranspose transpose_of(bncli_matrix matrix)
+static CLBlastTranspose transpose_of(bool transposed)
 {
-    return matrix.transposed ? CLBlastTransposeYes : CLBlastTransposeNo;
+    return transposed ? CLBlastTransposeYes : CLBlastTransposeNo;
 }
 
-/* CLBlast copies large matrices into a workspace of its own. Where it cannot have that memory,
-   1.5.3 ends the process: it releases the buffer that was never made, and throws from a destructor.
-   So we make the workspace, which fails like any other buffer; *out is NULL where none is needed.
-   */
-static bncl_status create_workspace(bncl_queue *queue, size_t m, size_t n, size_t k, bncli_matrix a,
-                                    bncli_matrix b, bncli_matrix c, bncl_buffer **out,
-                                    bncl_error *err)
+/* The elements from one row of A, or of B, to the next. */
+static size_t row_of_a(const bncli_product *product)
 {
-    size_t bytes = 0;
-    CLBlastStatusCode code =
-        CLBlastSGemmTempBufferSize(CLBlastLayoutRowMajor, transpose_of(a), transpose_of(b), m, n, k,
-                                   a.tensor->offset, a.row_length, b.tensor->offset, b.row_length,
-                                   c.tensor->offset, c.row_length, &queue->cl, &bytes);
-    *out = NULL;
-    if (code != CLBlastSuccess || bytes == 0)
-        return status_of(code, err);
-    return bncl_buffer_create(queue->context, bytes, out, err);
+    return product->transpose_a ? product->m : product->k;
 }
 
-bncl_status bncli_clblast_sgemm(bncl_queue *queue, size_t m, size_t n, size_t k, bncli_matrix a,
-                                bncli_matrix b, float beta, bncli_matrix c, bncl_error *err)
+static size_t row_of_b(const bncli_product *product)
+{
+    return product->transpose_b ? product->k : product->n;
+}
+
+/* CLBlast copies large matrices into a workspace. Left to itself it makes one in every call, and
+   where it cannot have the memory, 1.5.3 ends the process: it releases the buffer that was never
+   made, and throws from a destructor. So the caller makes it, once.
+
+   The size depends on the device, which CLBlast asks of a queue, and on whether a matrix begins at
+   its buffer's start: one that does not needs a copy, so offset 1 gives the most. */
+bncl_status bncli_clblast_workspace_size(bncl_context *context, const bncli_product *product,
+                                         size_t *bytes, bncl_error *err)
+{
+    const size_t offset = 1;
+    cl_int code = CL_SUCCESS;
+    cl_command_queue queue = clCreateCommandQueue(context->cl, context->device, 0, &code);
+    if (code != CL_SUCCESS)
+        return bncli_cl_status(code, "clCreateCommandQueue", err);
+    *bytes = 0;
+    CLBlastStatusCode told = CLBlastSGemmTempBufferSize(
+        CLBlastLayoutRowMajor, transpose_of(product->transpose_a),
+        transpose_of(product->transpose_b), product->m, product->n, product->k, offset,
+        row_of_a(product), offset, row_of_b(product), offset, product->n, &queue, bytes);
+    clReleaseCommandQueue(queue);
+    return status_of(told, err);
+}
+
+bncl_status bncli_clblast_sgemm(bncl_queue *queue, const bncli_product *product,
+                                const bncl_tensor *a, const bncl_tensor *b, float beta,
+                                const bncl_tensor *c, const bncl_buffer *workspace, bncl_error *err)
 {
     if (queue->out_of_order) {
         cl_int code = clEnqueueBarrierWithWaitList(queue->cl, 0, NULL, NULL);
         if (code != CL_SUCCESS)
             return bncli_cl_status(code, "clEnqueueBarrierWithWaitList", err);
     }
-    bncl_buffer *workspace;
-    bncl_status status = create_workspace(queue, m, n, k, a, b, c, &workspace, err);
-    if (status != BNCL_OK)
-        return status;
-    CLBlastStatusCode code = CLBlastSgemmWithTempBuffer(
-        CLBlastLayoutRowMajor, transpose_of(a), transpose_of(b), m, n, k, 1.0f,
-        a.tensor->buffer->cl, a.tensor->offset, a.row_length, b.tensor->buffer->cl,
-        b.tensor->offset, b.row_length, beta, c.tensor->buffer->cl, c.tensor->offset, c.row_length,
-        &queue->cl, NULL, workspace != NULL ? workspace->cl : NULL);
-    bncl_buffer_destroy(workspace); /* the enqueued commands keep its memory */
-    return status_of(code, err);
+    return status_of(CLBlastSgemmWithTempBuffer(
+                         CLBlastLayoutRowMajor, transpose_of(product->transpose_a),
+                         transpose_of(product->transpose_b), product->m, product->n, product->k,
+                         1.0f, a->buffer->cl, a->offset, row_of_a(product), b->buffer->cl,
+                         b->offset, row_of_b(product), beta, c->buffer->cl, c->offset, product->n,
+                         &queue->cl, NULL, workspace != NULL ? workspace->cl : NULL),
+                     err);
 }

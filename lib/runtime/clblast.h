@@ -5,19 +5,29 @@
 #include <stdbool.h>
 #include <stddef.h>
 
+#include <bncl/buffer.h>
 #include <bncl/queue.h>
 #include <bncl/tensor.h>
 
-/* A row-major matrix inside a tensor's buffer; op(A) is A or its transpose. */
-typedef struct bncli_matrix {
-    const bncl_tensor *tensor;
-    size_t row_length; /* elements from one row to the next */
-    bool transposed;
-} bncli_matrix;
+/* A product of dense row-major matrices, C = op(A)·op(B) + beta·C: op(A) is [m,k], op(B) [k,n],
+   C [m,n], and op(A) is A or its transpose. */
+typedef struct bncli_product {
+    size_t m, n, k;
+    bool transpose_a, transpose_b;
+} bncli_product;
 
-/* C = op(A)·op(B) + beta·C with op(A) [m,k], op(B) [k,n], C [m,n], all of m, n, k at least 1.
-   Enqueues; the first use on a device blocks while CLBlast compiles. Errors: BLAS, OPENCL. */
-bncl_status bncli_clblast_sgemm(bncl_queue *queue, size_t m, size_t n, size_t k, bncli_matrix a,
-                                bncli_matrix b, float beta, bncli_matrix c, bncl_error *err);
+/* The bytes of workspace that CLBlast needs at most for this product on this device, wherever in
+   their buffers the matrices lie; m, n, k at least 1. Errors: MEMORY, DEVICE_MEMORY, OPENCL,
+   BLAS. */
+bncl_status bncli_clblast_workspace_size(bncl_context *context, const bncli_product *product,
+                                         size_t *bytes, bncl_error *err);
+
+/* Runs the product on three f32 tensors; workspace (NULL for none) has the size told above, and no
+   two products in flight may share it unless the queue orders them. Enqueues; the first use on a
+   device blocks while CLBlast compiles. Errors: MEMORY, DEVICE_MEMORY, OPENCL, BLAS. */
+bncl_status bncli_clblast_sgemm(bncl_queue *queue, const bncli_product *product,
+                                const bncl_tensor *a, const bncl_tensor *b, float beta,
+                                const bncl_tensor *c, const bncl_buffer *workspace,
+                                bncl_error *err);
 
 #endif

@@ -175,7 +175,7 @@ void api_refuses_queues(const api *a, const api_call *call, bncl_queue **place)
 {
     api_refuses_null(call, place, "queue");
     api_refuses_bytes(call, place, &a->other_queue, sizeof a->other_queue, BNCL_ERROR_ARGUMENT,
-                      "queue");
+                      "another context");
 }
 
 void api_refuses_syncs(const api *a, const api_call *call, bncl_sync *place)
@@ -188,6 +188,36 @@ void api_refuses_syncs(const api *a, const api_call *call, bncl_sync *place)
     bad.wait = events;
     bad.wait_count = 3;
     api_refuses_bytes(call, place, &bad, sizeof bad, BNCL_ERROR_ARGUMENT, "event 1 of the wait");
+}
+
+void api_run_init(api_run *run, const api *a)
+{
+    *run = (api_run){.queue = a->d->queue, .event = API_SENTINEL};
+    run->held_sync.signal = &run->event;
+    run->sync = &run->held_sync;
+}
+
+void api_run_undo(void *args)
+{
+    api_run *run = args;
+    bncl_event_wait(run->event, NULL);
+    bncl_event_destroy(run->event);
+    run->event = API_SENTINEL;
+}
+
+void api_refuses_run(const api *a, api_call *call)
+{
+    api_run *run = call->args;
+    call->undo = api_run_undo;
+    api_output(call, "signal", &run->event, sizeof run->event);
+    api_refuses_queues(a, call, &run->queue);
+    api_refuses_syncs(a, call, &run->held_sync);
+}
+
+bncl_tensor api_matrix(const api *a, size_t dim0, size_t dim1)
+{
+    const size_t dims[] = {dim0, dim1};
+    return device_tensor(a->d, BNCL_F32, 2, dims, NULL);
 }
 
 static void refuses_tensor(const api_call *call, bncl_tensor *place, bncl_tensor bad,

@@ -74,6 +74,26 @@ void api_refuses_queues(const api *a, const api_call *call, bncl_queue **place);
 /* The wait list: NULL with a count, and with a NULL among its events. */
 void api_refuses_syncs(const api *a, const api_call *call, bncl_sync *place);
 
+/* What each call that enqueues is given. The arguments of such a call begin with one of these. */
+typedef struct api_run {
+    bncl_queue *queue;
+    bncl_sync held_sync;
+    const bncl_sync *sync;
+    bncl_event *event; /* what the sync signals */
+} api_run;
+
+/* In place: it points into itself. */
+void api_run_init(api_run *run, const api *a);
+
+/* Waits for the event and destroys it: the call's `undo`. */
+void api_run_undo(void *args);
+
+/* The queue, the wait list, and that a refused call signals nothing. Sets the call's `undo`. */
+void api_refuses_run(const api *a, api_call *call);
+
+/* A tensor f32 [dim0, dim1] of any values. */
+bncl_tensor api_matrix(const api *a, size_t dim0, size_t dim1);
+
 /* What a tensor may be, where it need not be exactly what is expected. */
 enum { API_OPTIONAL = 1, API_ANY_SHAPE = 2, API_ANY_DTYPE = 4 };
 

@@ -88,29 +88,18 @@ static void plans(void **state)
 /* ---- runs ---- */
 
 typedef struct run_args {
+    api_run run; /* first */
     bncl_batch_norm *plan;
-    bncl_queue *queue;
     bncl_batch_norm_forward held_forward;
     const bncl_batch_norm_forward *forward;
     bncl_batch_norm_backward held_backward;
     const bncl_batch_norm_backward *backward;
     int64_t batches;
-    bncl_sync held_sync;
-    const bncl_sync *sync;
-    bncl_event *event;
 } run_args;
 
 static void release_plan(void *plan)
 {
     bncl_batch_norm_destroy(plan);
-}
-
-static void destroy_event(void *of)
-{
-    run_args *args = of;
-    bncl_event_wait(args->event, NULL);
-    bncl_event_destroy(args->event);
-    args->event = API_SENTINEL;
 }
 
 static void run_tensors(run_args *args, device *d)
@@ -143,7 +132,7 @@ static void run_args_init(run_args *args, api *a, bool cumulative)
     const size_t dims[] = {samples, channels};
     bncl_batch_norm_options options = bncl_batch_norm_options_default();
     options.cumulative = cumulative;
-    *args = (run_args){.queue = a->d->queue, .batches = 7, .event = API_SENTINEL};
+    *args = (run_args){.batches = 7};
     run_tensors(args, a->d);
     device_ok(a->d,
               bncl_batch_norm_create(a->d->context, BNCL_LAYOUT_NC, BNCL_F32, 2, dims, &options,
@@ -152,45 +141,45 @@ static void run_args_init(run_args *args, api *a, bool cumulative)
     harness_hold(args->plan, release_plan);
     args->forward = &args->held_forward;
     args->backward = &args->held_backward;
-    args->held_sync.signal = &args->event;
-    args->sync = &args->held_sync;
+    api_run_init(&args->run, a);
 }
 
 static bncl_status forward_train(void *of, bncl_error *err)
 {
     run_args *args = of;
-    return bncl_batch_norm_forward_train(args->plan, args->queue, args->forward, args->sync, err);
+    return bncl_batch_norm_forward_train(args->plan, args->run.queue, args->forward, args->run.sync,
+                                         err);
 }
 
 static bncl_status forward_eval(void *of, bncl_error *err)
 {
     run_args *args = of;
-    return bncl_batch_norm_forward_eval(args->plan, args->queue, args->forward, args->sync, err);
+    return bncl_batch_norm_forward_eval(args->plan, args->run.queue, args->forward, args->run.sync,
+                                        err);
 }
 
 static bncl_status backward_train(void *of, bncl_error *err)
 {
     run_args *args = of;
-    return bncl_batch_norm_backward_train(args->plan, args->queue, args->backward, args->sync, err);
+    return bncl_batch_norm_backward_train(args->plan, args->run.queue, args->backward,
+                                          args->run.sync, err);
 }
 
 static bncl_status backward_eval(void *of, bncl_error *err)
 {
     run_args *args = of;
-    return bncl_batch_norm_backward_eval(args->plan, args->queue, args->backward, args->sync, err);
+    return bncl_batch_norm_backward_eval(args->plan, args->run.queue, args->backward,
+                                         args->run.sync, err);
 }
 
 /* What all runs have. `structure` is the pointer to the tensors. */
 static void refuses_run(api *a, api_call *call, void *structure)
 {
     run_args *args = call->args;
-    call->undo = destroy_event;
-    api_output(call, "signal", &args->event, sizeof args->event);
     api_output(call, "num_batches_tracked", &args->batches, sizeof args->batches);
+    api_refuses_run(a, call);
     api_refuses_null(call, &args->plan, "plan");
     api_refuses_null(call, structure, "args");
-    api_refuses_queues(a, call, &args->queue);
-    api_refuses_syncs(a, call, &args->held_sync);
 }
 
 typedef struct named_tensor {
@@ -254,7 +243,7 @@ static void cumulative_needs_a_counter(void **state)
     const api_call call = {.function = "bncl_batch_norm_forward_train",
                            .run = forward_train,
                            .args = &args,
-                           .undo = destroy_event};
+                           .undo = api_run_undo};
     run_args_init(&args, a, true);
     api_refuses_null(&call, &args.held_forward.num_batches_tracked, "num_batches_tracked");
     device_untouched(a->d, "running_mean", &args.held_forward.running_mean);

@@ -8,9 +8,9 @@
 enum { batch = 3, features = 4, state_bytes = features * sizeof(float) };
 
 typedef struct graph_args {
+    api_run run; /* first */
     bncl_graph *graph;
     bncl_value value;
-    bncl_queue *queue;
     bncl_tensor held[2], *inputs, *dy;
     size_t count, index;
     bncl_tensor output;
@@ -20,9 +20,6 @@ typedef struct graph_args {
     const char *name, *path;
     float host[features], *out_host;
     size_t bytes;
-    bncl_sync held_sync;
-    const bncl_sync *sync;
-    bncl_event *event;
 } graph_args;
 
 static void release_graph(void *graph)
@@ -36,11 +33,7 @@ static void graph_args_init(graph_args *args, api *a)
 {
     const size_t dims[] = {batch, features};
     bncl_error *err = &a->d->err;
-    *args = (graph_args){.queue = a->d->queue,
-                         .count = 1,
-                         .name = "bn.running_mean",
-                         .bytes = state_bytes,
-                         .event = API_SENTINEL};
+    *args = (graph_args){.count = 1, .name = "bn.running_mean", .bytes = state_bytes};
     args->inputs = &args->held[0];
     args->dy = &args->held[1];
     args->out_values = &args->values;
@@ -48,8 +41,7 @@ static void graph_args_init(graph_args *args, api *a)
     args->out_info = &args->info;
     args->out_entry = &args->entry;
     args->out_host = args->host;
-    args->held_sync.signal = &args->event;
-    args->sync = &args->held_sync;
+    api_run_init(&args->run, a);
     memset(&args->output, 0x5a, sizeof args->output);
     memset(&args->values, 0x5a, sizeof args->values);
     memset(&args->gradients, 0x5a, sizeof args->gradients);
@@ -71,27 +63,19 @@ static void plan(api *a, graph_args *args)
               "bncl_graph_plan");
 }
 
-static void destroy_event(void *of)
-{
-    graph_args *args = of;
-    bncl_event_wait(args->event, NULL);
-    bncl_event_destroy(args->event);
-    args->event = API_SENTINEL;
-}
-
 /* ---- passes ---- */
 
 static bncl_status forward(void *of, bncl_error *err)
 {
     graph_args *args = of;
-    return bncl_graph_forward(args->graph, args->queue, args->inputs, args->count, &args->output,
-                              args->sync, err);
+    return bncl_graph_forward(args->graph, args->run.queue, args->inputs, args->count,
+                              &args->output, args->run.sync, err);
 }
 
 static bncl_status backward(void *of, bncl_error *err)
 {
     graph_args *args = of;
-    return bncl_graph_backward(args->graph, args->queue, args->dy, args->sync, err);
+    return bncl_graph_backward(args->graph, args->run.queue, args->dy, args->run.sync, err);
 }
 
 static bncl_status input_gradient(void *of, bncl_error *err)
@@ -106,15 +90,14 @@ static void forwards(void **state)
     graph_args args;
     graph_args_init(&args, a);
     api_call call = {
-        .function = "bncl_graph_forward", .run = forward, .args = &args, .undo = destroy_event};
+        .function = "bncl_graph_forward", .run = forward, .args = &args, .undo = api_run_undo};
     api_output(&call, "output", &args.output, sizeof args.output);
-    api_output(&call, "signal", &args.event, sizeof args.event);
+    api_output(&call, "signal", &args.run.event, sizeof args.run.event);
     api_refuses(&call, BNCL_ERROR_STATE, "bncl_graph_plan first");
     plan(a, &args);
     api_refuses_null(&call, &args.graph, "graph");
     api_refuses_null(&call, &args.inputs, "inputs");
-    api_refuses_queues(a, &call, &args.queue);
-    api_refuses_syncs(a, &call, &args.held_sync);
+    api_refuses_run(a, &call);
     api_refuses_size(&call, &args.count, 0, BNCL_ERROR_ARGUMENT, "expected 1 inputs, got 0");
     api_refuses_size(&call, &args.count, 2, BNCL_ERROR_ARGUMENT, "expected 1 inputs, got 2");
     /* Any batch size is good, so that the first dim alone is never wrong, but beyond the buffer. */
@@ -125,7 +108,7 @@ static void forwards(void **state)
     api_refuses_size(&call, &args.held[0].dims[0], 1, BNCL_ERROR_SHAPE, "bn: Expected more than 1");
     int64_t batches = 77;
     device_ok(a->d,
-              bncl_graph_state_read(args.graph, args.queue, "bn.num_batches_tracked", &batches,
+              bncl_graph_state_read(args.graph, args.run.queue, "bn.num_batches_tracked", &batches,
                                     sizeof batches, &a->d->err),
               "bncl_graph_state_read");
     assert_true(batches == 0);
@@ -138,21 +121,20 @@ static void backwards(void **state)
     graph_args args;
     graph_args_init(&args, a);
     api_call call = {
-        .function = "bncl_graph_backward", .run = backward, .args = &args, .undo = destroy_event};
+        .function = "bncl_graph_backward", .run = backward, .args = &args, .undo = api_run_undo};
     api_call reads = {
         .function = "bncl_graph_input_gradient", .run = input_gradient, .args = &args};
-    api_output(&call, "signal", &args.event, sizeof args.event);
+    api_output(&call, "signal", &args.run.event, sizeof args.run.event);
     api_output(&reads, "out", &args.values, sizeof args.values);
     api_refuses(&call, BNCL_ERROR_STATE, "bncl_graph_forward first");
     plan(a, &args);
     api_refuses(&call, BNCL_ERROR_STATE, "bncl_graph_forward first");
     device_ok(a->d, forward(&args, &a->d->err), "bncl_graph_forward");
-    destroy_event(&args);
+    api_run_undo(&args);
     api_refuses(&reads, BNCL_ERROR_STATE, "bncl_graph_backward");
     api_refuses_null(&call, &args.graph, "graph");
     api_refuses_null(&call, &args.dy, "dy");
-    api_refuses_queues(a, &call, &args.queue);
-    api_refuses_syncs(a, &call, &args.held_sync);
+    api_refuses_run(a, &call);
     api_refuses_tensors(a, &call, &args.held[1], "dy", 0);
     api_accepts(&call);
     api_refuses_null(&reads, &args.graph, "graph");
@@ -211,20 +193,20 @@ static bncl_status state_entry(void *of, bncl_error *err)
 static bncl_status state_read(void *of, bncl_error *err)
 {
     graph_args *args = of;
-    return bncl_graph_state_read(args->graph, args->queue, args->name, args->out_host, args->bytes,
-                                 err);
+    return bncl_graph_state_read(args->graph, args->run.queue, args->name, args->out_host,
+                                 args->bytes, err);
 }
 
 static bncl_status save(void *of, bncl_error *err)
 {
     graph_args *args = of;
-    return bncl_graph_save(args->graph, args->queue, args->path, err);
+    return bncl_graph_save(args->graph, args->run.queue, args->path, err);
 }
 
 static bncl_status load(void *of, bncl_error *err)
 {
     graph_args *args = of;
-    return bncl_graph_load(args->graph, args->queue, args->path, err);
+    return bncl_graph_load(args->graph, args->run.queue, args->path, err);
 }
 
 static void state_entries(void **state)
@@ -247,7 +229,7 @@ static void state_entries(void **state)
 
     const char *const no_keys[] = {"", "bn", "bn.running_means", "running_mean"};
     api_refuses_null(&read, &args.graph, "graph");
-    api_refuses_queues(a, &read, &args.queue);
+    api_refuses_queues(a, &read, &args.run.queue);
     api_refuses_null(&read, &args.name, "name");
     api_refuses_null(&read, &args.out_host, "host");
     for (int i = 0; i < 4; ++i)
@@ -279,7 +261,7 @@ static void state_files(void **state)
         const char *const empty = "";
         api_refuses_null(both[i], &args.graph, "graph");
         api_refuses_null(both[i], &args.path, "path");
-        api_refuses_queues(a, both[i], &args.queue);
+        api_refuses_queues(a, both[i], &args.run.queue);
         api_refuses_bytes(both[i], &args.path, &nowhere, sizeof nowhere, BNCL_ERROR_IO, nowhere);
         api_refuses_bytes(both[i], &args.path, &folder, sizeof folder, BNCL_ERROR_IO, folder);
         api_refuses_bytes(both[i], &args.path, &empty, sizeof empty, BNCL_ERROR_IO, "");

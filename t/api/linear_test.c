@@ -5,58 +5,26 @@
 enum { rows = 3, in_features = 4, out_features = 5 };
 
 typedef struct linear_args {
+    api_run run; /* first */
     bncl_context *context;
-    bncl_queue *queue;
     size_t sizes[3]; /* rows, in, out */
     bncl_linear *plan, *made, **out;
     bncl_tensor held[4];
     const bncl_tensor *tensors[4];
     bncl_linear_backward_args held_backward;
     const bncl_linear_backward_args *backward;
-    bncl_sync held_sync;
-    const bncl_sync *sync;
-    bncl_event *event;
 } linear_args;
 
 /* In place: `args` points into itself. */
 static void linear_args_init(linear_args *args, api *a)
 {
-    *args = (linear_args){.context = a->d->context,
-                          .queue = a->d->queue,
-                          .sizes = {rows, in_features, out_features},
-                          .made = API_SENTINEL,
-                          .event = API_SENTINEL};
+    *args = (linear_args){
+        .context = a->d->context, .sizes = {rows, in_features, out_features}, .made = API_SENTINEL};
     args->out = &args->made;
     args->backward = &args->held_backward;
     for (int i = 0; i < 4; ++i)
         args->tensors[i] = &args->held[i];
-    args->held_sync.signal = &args->event;
-    args->sync = &args->held_sync;
-}
-
-static void destroy_event(void *of)
-{
-    linear_args *args = of;
-    bncl_event_wait(args->event, NULL);
-    bncl_event_destroy(args->event);
-    args->event = API_SENTINEL;
-}
-
-static bncl_tensor matrix(api *a, size_t dim0, size_t dim1)
-{
-    const size_t dims[] = {dim0, dim1};
-    return device_tensor(a->d, BNCL_F32, 2, dims, NULL);
-}
-
-/* What both runs have. */
-static void refuses_run(api *a, api_call *call)
-{
-    linear_args *args = call->args;
-    call->undo = destroy_event;
-    api_output(call, "signal", &args->event, sizeof args->event);
-    api_refuses_null(call, &args->plan, "plan");
-    api_refuses_queues(a, call, &args->queue);
-    api_refuses_syncs(a, call, &args->held_sync);
+    api_run_init(&args->run, a);
 }
 
 static bncl_status create_linear(void *of, bncl_error *err)
@@ -82,13 +50,14 @@ static bncl_status linear_forward(void *of, bncl_error *err)
 {
     linear_args *args = of;
     const bncl_tensor *const *t = args->tensors;
-    return bncl_linear_forward(args->plan, args->queue, t[0], t[1], t[2], t[3], args->sync, err);
+    return bncl_linear_forward(args->plan, args->run.queue, t[0], t[1], t[2], t[3], args->run.sync,
+                               err);
 }
 
 static bncl_status linear_backward(void *of, bncl_error *err)
 {
     linear_args *args = of;
-    return bncl_linear_backward(args->plan, args->queue, args->backward, args->sync, err);
+    return bncl_linear_backward(args->plan, args->run.queue, args->backward, args->run.sync, err);
 }
 
 static void linear_plans(void **state)
@@ -126,11 +95,12 @@ static void linear_runs(void **state)
         bncl_linear_create(args.context, rows, in_features, out_features, &args.plan, &a->d->err),
         "bncl_linear_create");
     harness_hold(args.plan, release_linear);
-    args.held[0] = matrix(a, rows, in_features);
-    args.held[1] = matrix(a, out_features, in_features);
+    args.held[0] = api_matrix(a, rows, in_features);
+    args.held[1] = api_matrix(a, out_features, in_features);
     args.held[2] = device_vector(a->d, out_features, NULL);
-    args.held[3] = matrix(a, rows, out_features);
-    refuses_run(a, &call);
+    args.held[3] = api_matrix(a, rows, out_features);
+    api_refuses_run(a, &call);
+    api_refuses_null(&call, &args.plan, "plan");
     for (int i = 0; i < 4; ++i) {
         api_refuses_null(&call, &args.tensors[i], "tensor");
         api_refuses_tensors(a, &call, &args.held[i], names[i], i == 2 ? API_OPTIONAL : 0);
@@ -143,10 +113,11 @@ static void linear_runs(void **state)
     *b = (bncl_linear_backward_args){.x = args.held[0],
                                      .weight = args.held[1],
                                      .dy = args.held[3],
-                                     .dx = matrix(a, rows, in_features),
-                                     .dweight = matrix(a, out_features, in_features),
+                                     .dx = api_matrix(a, rows, in_features),
+                                     .dweight = api_matrix(a, out_features, in_features),
                                      .dbias = device_vector(a->d, out_features, NULL)};
-    refuses_run(a, &back);
+    api_refuses_run(a, &back);
+    api_refuses_null(&back, &args.plan, "plan");
     api_refuses_null(&back, &args.backward, "args");
     api_refuses_tensors(a, &back, &b->x, "x", 0);
     api_refuses_tensors(a, &back, &b->weight, "weight", 0);

@@ -7,8 +7,8 @@
 enum { rows = 3, classes = 4 };
 
 typedef struct op_args {
+    api_run run; /* first */
     bncl_context *context;
-    bncl_queue *queue;
     size_t sizes[2]; /* rows and classes, or a count */
     bncl_elementwise *elementwise, *made_elementwise, **out_elementwise;
     bncl_cross_entropy *cross_entropy, *made_cross_entropy, **out_cross_entropy;
@@ -19,56 +19,25 @@ typedef struct op_args {
     const bncl_tensor *tensors[3];
     bncl_cross_entropy_args held_loss;
     const bncl_cross_entropy_args *loss;
-    bncl_sync held_sync;
-    const bncl_sync *sync;
-    bncl_event *event;
 } op_args;
 
 /* In place: `args` points into itself. */
 static void op_args_init(op_args *args, api *a)
 {
     *args = (op_args){.context = a->d->context,
-                      .queue = a->d->queue,
                       .sizes = {rows, classes},
                       .options = bncl_sgd_options_default(),
                       .lr = 0.5,
                       .made_elementwise = API_SENTINEL,
                       .made_cross_entropy = API_SENTINEL,
-                      .made_sgd = API_SENTINEL,
-                      .event = API_SENTINEL};
+                      .made_sgd = API_SENTINEL};
     args->out_elementwise = &args->made_elementwise;
     args->out_cross_entropy = &args->made_cross_entropy;
     args->out_sgd = &args->made_sgd;
     args->loss = &args->held_loss;
     for (int i = 0; i < 3; ++i)
         args->tensors[i] = &args->held[i];
-    args->held_sync.signal = &args->event;
-    args->sync = &args->held_sync;
-}
-
-static void destroy_event(void *of)
-{
-    op_args *args = of;
-    bncl_event_wait(args->event, NULL);
-    bncl_event_destroy(args->event);
-    args->event = API_SENTINEL;
-}
-
-static bncl_tensor matrix(api *a, size_t dim0, size_t dim1)
-{
-    const size_t dims[] = {dim0, dim1};
-    return device_tensor(a->d, BNCL_F32, 2, dims, NULL);
-}
-
-/* What all runs have; `plan` is the pointer to the plan. */
-static void refuses_run(api *a, api_call *call, void *plan, const char *name)
-{
-    op_args *args = call->args;
-    call->undo = destroy_event;
-    api_output(call, "signal", &args->event, sizeof args->event);
-    api_refuses_null(call, plan, name);
-    api_refuses_queues(a, call, &args->queue);
-    api_refuses_syncs(a, call, &args->held_sync);
+    api_run_init(&args->run, a);
 }
 
 /* ---- elementwise ---- */
@@ -95,30 +64,32 @@ static bncl_status relu_forward(void *of, bncl_error *err)
 {
     op_args *args = of;
     const bncl_tensor *const *t = args->tensors;
-    return bncl_relu_forward(args->elementwise, args->queue, t[0], t[1], args->sync, err);
+    return bncl_relu_forward(args->elementwise, args->run.queue, t[0], t[1], args->run.sync, err);
 }
 
 static bncl_status relu_backward(void *of, bncl_error *err)
 {
     op_args *args = of;
     const bncl_tensor *const *t = args->tensors;
-    return bncl_relu_backward(args->elementwise, args->queue, t[0], t[1], t[2], args->sync, err);
+    return bncl_relu_backward(args->elementwise, args->run.queue, t[0], t[1], t[2], args->run.sync,
+                              err);
 }
 
 static bncl_status add(void *of, bncl_error *err)
 {
     op_args *args = of;
     const bncl_tensor *const *t = args->tensors;
-    return bncl_add(args->elementwise, args->queue, t[0], t[1], t[2], args->sync, err);
+    return bncl_add(args->elementwise, args->run.queue, t[0], t[1], t[2], args->run.sync, err);
 }
 
 static void elementwise_run(api *a, api_call *call, const char *const *names, int count)
 {
     op_args *args = call->args;
     const bncl_tensor other = device_vector(a->d, rows * classes + 1, NULL);
-    refuses_run(a, call, &args->elementwise, "op");
+    api_refuses_run(a, call);
+    api_refuses_null(call, &args->elementwise, "op");
     for (int i = 0; i < count; ++i) {
-        args->held[i] = matrix(a, rows, classes);
+        args->held[i] = api_matrix(a, rows, classes);
         api_refuses_null(call, &args->tensors[i], names[i]);
     }
     for (int i = 0; i < count; ++i)
@@ -151,7 +122,7 @@ static void elementwise(void **state)
     device_ok(a->d, bncl_elementwise_create(args.context, &args.elementwise, &a->d->err), "create");
     harness_hold(args.elementwise, release_elementwise);
     for (int i = 0; i < 3; ++i)
-        args.held[i] = matrix(a, rows, classes);
+        args.held[i] = api_matrix(a, rows, classes);
     elementwise_run(a, &forward, forward_names, 2);
     elementwise_run(a, &backward, backward_names, 3);
     elementwise_run(a, &sum, add_names, 3);
@@ -181,7 +152,8 @@ static void release_cross_entropy(void *plan)
 static bncl_status run_cross_entropy(void *of, bncl_error *err)
 {
     op_args *args = of;
-    return bncl_cross_entropy_run(args->cross_entropy, args->queue, args->loss, args->sync, err);
+    return bncl_cross_entropy_run(args->cross_entropy, args->run.queue, args->loss, args->run.sync,
+                                  err);
 }
 
 static void cross_entropy_plans(void **state)
@@ -220,13 +192,14 @@ static void cross_entropy_runs(void **state)
         "bncl_cross_entropy_create");
     harness_hold(args.cross_entropy, release_cross_entropy);
     *l = (bncl_cross_entropy_args){
-        .logits = matrix(a, rows, classes),
+        .logits = api_matrix(a, rows, classes),
         .labels = device_tensor(a->d, BNCL_I32, 1, &count, NULL),
         .loss = device_tensor(a->d, BNCL_F32, 1, &one, NULL),
         .correct = device_tensor(a->d, BNCL_I32, 1, &one, NULL),
-        .dlogits = matrix(a, rows, classes),
+        .dlogits = api_matrix(a, rows, classes),
     };
-    refuses_run(a, &call, &args.cross_entropy, "plan");
+    api_refuses_run(a, &call);
+    api_refuses_null(&call, &args.cross_entropy, "plan");
     api_refuses_null(&call, &args.loss, "args");
     api_refuses_tensors(a, &call, &l->logits, "logits", 0);
     api_refuses_tensors(a, &call, &l->labels, "labels", 0);
@@ -269,7 +242,7 @@ static bncl_status step(void *of, bncl_error *err)
 {
     op_args *args = of;
     const bncl_tensor *const *t = args->tensors;
-    return bncl_sgd_step(args->sgd, args->queue, t[0], t[1], args->sync, err);
+    return bncl_sgd_step(args->sgd, args->run.queue, t[0], t[1], args->run.sync, err);
 }
 
 static void sgd_plans(void **state)
@@ -315,7 +288,8 @@ static void sgd_steps(void **state)
 
     args.held[0] = device_vector(a->d, rows, NULL);
     args.held[1] = device_vector(a->d, rows, NULL);
-    refuses_run(a, &call, &args.sgd, "sgd");
+    api_refuses_run(a, &call);
+    api_refuses_null(&call, &args.sgd, "sgd");
     api_refuses_null(&call, &args.tensors[0], "w");
     api_refuses_null(&call, &args.tensors[1], "dw");
     api_refuses_tensors(a, &call, &args.held[0], "w", API_ANY_SHAPE);

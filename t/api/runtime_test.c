@@ -235,75 +235,58 @@ static void buffers(void **state)
 /* ---- transfers ---- */
 
 typedef struct transfer_args {
-    bncl_queue *queue;
+    api_run run; /* first */
     bncl_tensor held[2];
     const bncl_tensor *tensor, *other;
     float values[12];
     void *host;
     double value;
-    bncl_sync held_sync;
-    const bncl_sync *sync;
-    bncl_event *event;
 } transfer_args;
 
 static bncl_status write_tensor(void *of, bncl_error *err)
 {
     transfer_args *args = of;
-    return bncl_tensor_write(args->queue, args->tensor, args->host, args->sync, err);
+    return bncl_tensor_write(args->run.queue, args->tensor, args->host, args->run.sync, err);
 }
 
 static bncl_status read_tensor(void *of, bncl_error *err)
 {
     transfer_args *args = of;
-    return bncl_tensor_read(args->queue, args->tensor, args->host, args->sync, err);
+    return bncl_tensor_read(args->run.queue, args->tensor, args->host, args->run.sync, err);
 }
 
 static bncl_status copy_tensor(void *of, bncl_error *err)
 {
     transfer_args *args = of;
-    return bncl_tensor_copy(args->queue, args->tensor, args->other, args->sync, err);
+    return bncl_tensor_copy(args->run.queue, args->tensor, args->other, args->run.sync, err);
 }
 
 static bncl_status fill_tensor(void *of, bncl_error *err)
 {
     transfer_args *args = of;
-    return bncl_tensor_fill(args->queue, args->tensor, args->value, args->sync, err);
-}
-
-static void destroy_event(void *of)
-{
-    transfer_args *args = of;
-    bncl_event_wait(args->event, NULL);
-    bncl_event_destroy(args->event);
-    args->event = API_SENTINEL;
+    return bncl_tensor_fill(args->run.queue, args->tensor, args->value, args->run.sync, err);
 }
 
 /* In place: `args` points into itself. */
 static void transfer_args_init(transfer_args *args, api *a)
 {
     const size_t dims[] = {3, 4};
-    *args = (transfer_args){.queue = a->d->queue, .value = 1.0, .event = API_SENTINEL};
+    *args = (transfer_args){.value = 1.0};
     for (int i = 0; i < 2; ++i)
         args->held[i] = device_tensor(a->d, BNCL_F32, 2, dims, NULL);
     args->tensor = &args->held[0];
     args->other = &args->held[1];
     args->host = args->values;
-    args->held_sync.signal = &args->event;
-    args->sync = &args->held_sync;
+    api_run_init(&args->run, a);
 }
 
 /* What all transfers have. */
 static void refuses_transfer(api *a, api_call *call, const char *tensor)
 {
     transfer_args *args = call->args;
-    call->undo = destroy_event;
-    api_output(call, "signal", &args->event, sizeof args->event);
     api_output(call, "host", args->values, sizeof args->values);
-    api_refuses_null(call, &args->queue, "queue");
-    api_refuses_bytes(call, &args->queue, &a->other_queue, sizeof a->other_queue,
-                      BNCL_ERROR_ARGUMENT, "another context");
+    api_refuses_run(a, call);
     api_refuses_null(call, &args->tensor, tensor);
-    api_refuses_syncs(a, call, &args->held_sync);
     api_refuses_tensors(a, call, &args->held[0], tensor, API_ANY_SHAPE | API_ANY_DTYPE);
 }
 

@@ -4,11 +4,7 @@
 set -u
 . "${top_srcdir:?}/t/dist/tap.sh"
 
-library=$top_builddir/.libs/libbncl.so
-if [ ! -e "$library" ] || ! command -v nm >/dev/null; then
-    echo "1..0 # SKIP no $library, or no nm to read it with"
-    exit 0
-fi
+needs_library
 
 called() { # LIBRARY
     nm -D --undefined-only "$1" | "$AWK" '{ print $NF }' | sed 's/@.*//' | grep '^cl[A-Z]' | sort -u

@@ -4,11 +4,7 @@
 set -u
 . "${top_srcdir:?}/t/dist/tap.sh"
 
-library=$top_builddir/.libs/libbncl.so
-if [ ! -e "$library" ] || ! command -v nm >/dev/null; then
-    echo "1..0 # SKIP no $library, or no nm to read it with"
-    exit 0
-fi
+needs_library
 
 declared() { # FOLDER-OF-HEADERS
     "$AWK" -f "$top_srcdir/t/dist/api_functions.awk" "$1"/*.h | sort

@@ -51,6 +51,15 @@ finds() {
     esac
 }
 
+# needs_library: sets $library to the shared library; skips the script without it, or without nm.
+needs_library() {
+    library=$top_builddir/.libs/libbncl.so
+    if [ ! -e "$library" ] || ! command -v nm >/dev/null; then
+        echo "1..0 # SKIP no $library, or no nm to read it with"
+        exit 0
+    fi
+}
+
 # plant FILE: standard input becomes a file of the planted tree.
 plant() {
     mkdir -p "$planted/$(dirname "$1")"
