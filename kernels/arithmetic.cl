@@ -41,7 +41,14 @@ float inverse_sqrt(float a)
     return tiny ? r * 0x1p32f : r;
 }
 
-/* What a + b lost by rounding to `sum` (Knuth's two-sum). */
+/* What a + b lost by rounding to `sum` (Knuth's two-sum), of single floats and of vectors. */
+float scalar_sum_error(float a, float b, float sum)
+{
+    const float b_part = sum - a;
+    const float a_part = sum - b_part;
+    return (a - a_part) + (b - b_part);
+}
+
 floatv sum_error(floatv a, floatv b, floatv sum)
 {
     const floatv b_part = sum - a;
@@ -53,6 +60,27 @@ floatv sum_error(floatv a, floatv b, floatv sum)
 typedef struct {
     floatv hi, lo;
 } twofold;
+
+/* a + b, where much is added to a before it is read: its parts are left as they fall, until
+   twofold_settle. */
+twofold twofold_collect(twofold a, floatv b)
+{
+    twofold r;
+    r.hi = a.hi + b;
+    r.lo = a.lo + sum_error(a.hi, b, r.hi);
+    return r;
+}
+
+/* Makes hi the sum rounded, and lo what that lost; an infinity or NaN has no error term. */
+twofold twofold_settle(twofold a)
+{
+    twofold r;
+    r.hi = a.hi + a.lo;
+    r.lo = a.lo - (r.hi - a.hi);
+    r.lo = select((floatv)(0.0f), r.lo, isfinite(a.hi));
+    r.hi = select(a.hi, r.hi, isfinite(a.hi));
+    return r;
+}
 
 twofold twofold_add(twofold a, floatv hi, floatv lo)
 {

@@ -1,16 +1,16 @@
 /* The sums of backward over tiles, channels innermost: sum dy and sum dy*((x - mean_hi) - mean_lo).
 
-     x, dy    [count][channels]; blocks, leaves and tiles as in batch_norm_statistics_rows.cl
+     x, dy    [count][channels]; blocks and tiles as in batch_norm_statistics_rows.cl
      partial  [4][tiles][channels]: sum dy, its rounding error, sum dy*(x-mean), its rounding error
 
-   A leaf's rows r = k (mod 4) add in order to sum k, the four add as (0+1)+(2+3); leaves add in
-   order as sums of two floats.
+   Leaf: 16 rows; in it rows r = k (mod 4) add in order to chain k. All chains of a tile add in
+   order as sums of two floats: at most three roundings of a plain sum are left in a tile's.
 
    Grid: channel blocks x tiles. Traffic per element: 8 bytes read; 16/1024 written. */
 #ifndef CHANNEL_VECTORS
 #define CHANNEL_VECTORS 1
 #endif
-#define LEAF 32
+#define LEAF 16
 
 typedef struct {
     floatv s, q;
@@ -29,8 +29,20 @@ leaf_sums leaf_add(leaf_sums sums, __global const storage_t *x, __global const s
     return sums;
 }
 
-leaf_sums leaf_backward(__global const storage_t *x, __global const storage_t *dy, uint channels,
-                        uint rows, uint have, channel_mean mean)
+/* Sums of two floats. */
+typedef struct {
+    twofold s, q;
+} tile_sums;
+
+tile_sums tile_collect(tile_sums sums, leaf_sums chain)
+{
+    sums.s = twofold_collect(sums.s, chain.s);
+    sums.q = twofold_collect(sums.q, chain.q);
+    return sums;
+}
+
+tile_sums leaf_collect(tile_sums sums, __global const storage_t *x, __global const storage_t *dy,
+                       uint channels, uint rows, uint have, channel_mean mean)
 {
     leaf_sums zero, k0, k1, k2, k3;
     zero.s = zero.q = 0.0f;
@@ -49,9 +61,10 @@ leaf_sums leaf_backward(__global const storage_t *x, __global const storage_t *d
         k1 = leaf_add(k1, x + next, dy + next, have, mean);
     if (r + 2 < rows)
         k2 = leaf_add(k2, x + 2 * next, dy + 2 * next, have, mean);
-    k0.s = (k0.s + k1.s) + (k2.s + k3.s);
-    k0.q = (k0.q + k1.q) + (k2.q + k3.q);
-    return k0;
+    sums = tile_collect(sums, k0);
+    sums = tile_collect(sums, k1);
+    sums = tile_collect(sums, k2);
+    return tile_collect(sums, k3);
 }
 
 __kernel void batch_norm_backward_rows(__global const storage_t *x, ulong x_at,
@@ -73,13 +86,13 @@ __kernel void batch_norm_backward_rows(__global const storage_t *x, ulong x_at,
     mean_hi += mean_hi_at + first_channel;
     mean_lo += mean_lo_at + first_channel;
 
-    twofold s[CHANNEL_VECTORS], q[CHANNEL_VECTORS];
+    tile_sums all[CHANNEL_VECTORS];
     channel_mean mean[CHANNEL_VECTORS];
     for (uint u = 0; u < CHANNEL_VECTORS; ++u) {
         const uint have = left(channels, first_channel + u * VEC);
         mean[u].hi = load_some(mean_hi + u * VEC, have);
         mean[u].lo = has_lo ? load_some(mean_lo + u * VEC, have) : (floatv)(0.0f);
-        s[u].hi = s[u].lo = q[u].hi = q[u].lo = 0.0f;
+        all[u].s.hi = all[u].s.lo = all[u].q.hi = all[u].q.lo = 0.0f;
     }
     for (uint r = 0; r < rows; r += LEAF)
         for (uint u = 0; u < CHANNEL_VECTORS; ++u) {
@@ -87,19 +100,18 @@ __kernel void batch_norm_backward_rows(__global const storage_t *x, ulong x_at,
             if (have == 0)
                 break;
             const size_t at = (size_t)r * channels + u * VEC;
-            const leaf_sums leaf = leaf_backward(x + at, dy + at, channels,
-                                                 min((uint)LEAF, rows - r), have, mean[u]);
-            s[u] = twofold_add(s[u], leaf.s, 0.0f);
-            q[u] = twofold_add(q[u], leaf.q, 0.0f);
+            all[u] = leaf_collect(all[u], x + at, dy + at, channels, min((uint)LEAF, rows - r),
+                                  have, mean[u]);
         }
 
     const size_t pairs = (size_t)tiles * channels;
     partial += partial_at + (size_t)tile * channels + first_channel;
     for (uint u = 0; u < CHANNEL_VECTORS; ++u) {
         const uint have = left(channels, first_channel + u * VEC);
-        store_some(s[u].hi, partial + u * VEC, have);
-        store_some(s[u].lo, partial + pairs + u * VEC, have);
-        store_some(q[u].hi, partial + 2 * pairs + u * VEC, have);
-        store_some(q[u].lo, partial + 3 * pairs + u * VEC, have);
+        const twofold s = twofold_settle(all[u].s), q = twofold_settle(all[u].q);
+        store_some(s.hi, partial + u * VEC, have);
+        store_some(s.lo, partial + pairs + u * VEC, have);
+        store_some(q.hi, partial + 2 * pairs + u * VEC, have);
+        store_some(q.lo, partial + 3 * pairs + u * VEC, have);
     }
 }

@@ -74,8 +74,9 @@ typedef struct bncl_batch_norm_forward {
    returns. A failed call leaves running statistics and num_batches_tracked as they were. An empty
    batch leaves the statistics, but counts. A channel of one value repeated gives y = beta exactly;
    one NaN or infinity makes its channel's y NaN and touches no other. Σ(x-mean)² of a channel
-   must lie within f32's range: above it var is infinite and y = beta; with eps = 0 deviations
-   below 1e-19 lose accuracy.
+   must lie within f32's range: above it var is infinite and y = beta, and where sums of the values
+   themselves overflow (|x| beyond 1e34) y may be NaN; with eps = 0 deviations below 1e-19 lose
+   accuracy.
    Errors: ARGUMENT; SHAPE ("Expected more than 1 value per channel when training", "running_mean
    should contain 5 elements not 4", a tensor beyond its buffer); DTYPE; OPENCL. */
 BNCL_API bncl_status bncl_batch_norm_forward_train(bncl_batch_norm *plan, bncl_queue *queue,

@@ -44,8 +44,8 @@ BNCL_API bncl_status bncl_tensor_copy(bncl_queue *queue, const bncl_tensor *src,
                                       const bncl_tensor *dst, const bncl_sync *sync,
                                       bncl_error *err);
 
-/* Sets every element to `value`, rounded to the tensor's dtype. Does not block.
-   Errors: ARGUMENT, SHAPE, OPENCL. */
+/* Sets every element to `value`, rounded to the tensor's dtype; integers towards zero. Does not
+   block. Errors: ARGUMENT, SHAPE, OPENCL. */
 BNCL_API bncl_status bncl_tensor_fill(bncl_queue *queue, const bncl_tensor *tensor, double value,
                                       const bncl_sync *sync, bncl_error *err);
 

@@ -19,7 +19,8 @@ typedef struct bncl_device_info {
     char platform[128];
     char driver[128];
     char type[16];         /* "cpu", "gpu", "accelerator" or "other" */
-    char index[24];        /* "0:1": platform 0, device 1, as bncl_context_create takes it */
+    char index[24];        /* "0:1": platform 0, device 1, as bncl_context_create takes it;
+                              "" for an adopted context */
     uint64_t memory_bytes; /* global memory */
     uint32_t compute_units;
     bool has_compiler;
@@ -37,9 +38,9 @@ typedef struct bncl_device_info {
    Errors: ARGUMENT (out NULL), NO_DEVICE (the text lists the devices there are), MEMORY, OPENCL. */
 BNCL_API bncl_status bncl_context_create(const char *device, bncl_context **out, bncl_error *err);
 
-/* Destroys the context after everything that was made from it. NULL is fine. If the context has
-   multiplied matrices, CLBlast still keeps programs of its own for it, and with them the driver's
-   cl_context, until CLBlastClearCache() or the end of the process. */
+/* Destroys the context after everything that was made from it. NULL is fine. If it has
+   multiplied matrices, CLBlast's program cache, one for the process, is cleared: another context's
+   next product builds again. */
 BNCL_API void bncl_context_destroy(bncl_context *context);
 
 /* What the context's device says of itself. Does not block. Errors: ARGUMENT. */

@@ -111,9 +111,10 @@ BNCL_API bncl_status bncl_graph_freeze(bncl_graph *graph, const char *layer, boo
    may differ from call to call. *output (may be NULL) becomes a view of the result, good until the
    next forward or the graph's end. The input tensors must stay as they are until backward is done.
    Enqueues and returns; blocks only to allocate and build when the batch size is new.
-   A failed call changes neither parameters nor running statistics; backward then needs a new
-   forward. Errors: ARGUMENT; STATE (still BUILDING); SHAPE ("fc1: …": wrong shape, one value per
-   channel in training); DTYPE; MEMORY; DEVICE_MEMORY; BUILD; OPENCL; BLAS. */
+   A failed call changes neither parameters nor running statistics; where it was not refused for its
+   arguments, backward then needs a new forward. Errors: ARGUMENT; STATE (still BUILDING); SHAPE
+   ("fc1: …": wrong shape, one value per channel in training); DTYPE; MEMORY; DEVICE_MEMORY; BUILD;
+   OPENCL; BLAS. */
 BNCL_API bncl_status bncl_graph_forward(bncl_graph *graph, bncl_queue *queue,
                                         const bncl_tensor *inputs, size_t count,
                                         bncl_tensor *output, const bncl_sync *sync,

@@ -24,7 +24,8 @@ BNCL_API bncl_status bncl_opencl_context(cl_context cl, cl_device_id device, bnc
                                          bncl_error *err);
 
 /* Adopts a queue, in-order or out-of-order, of the context's cl_context and device. On an
-   out-of-order queue the library puts barriers around what it enqueues.
+   out-of-order queue barriers keep the library's calls in order among themselves, and behind what
+   the caller had enqueued; what the caller enqueues afterwards must wait for sync->signal.
    Errors: ARGUMENT (also: of another context or device), MEMORY, OPENCL. */
 BNCL_API bncl_status bncl_opencl_queue(bncl_context *context, cl_command_queue cl, bncl_queue **out,
                                        bncl_error *err);

@@ -22,7 +22,7 @@ typedef enum bncl_status {
     BNCL_ERROR_DEVICE_MEMORY, /* out of device memory, or a buffer larger than the device allows */
     BNCL_ERROR_NO_DEVICE,     /* no OpenCL device, or none that fits the selection */
     BNCL_ERROR_NO_COMPILER,   /* the device has no OpenCL C compiler */
-    BNCL_ERROR_BUILD,         /* a kernel did not compile; the text begins with the build log */
+    BNCL_ERROR_BUILD,         /* a kernel did not compile; the text has the build log */
     BNCL_ERROR_OPENCL,        /* any other failed OpenCL call */
     BNCL_ERROR_BLAS,          /* a failed matrix multiplication in CLBlast */
     BNCL_ERROR_IO,            /* the operating system refused a file operation */
@@ -34,8 +34,8 @@ typedef enum bncl_status {
 
 #define BNCL_ERROR_TEXT_SIZE 1024
 
-/* What was wrong with which argument, expected and got: one line, always terminated, empty after a
-   success. Owned by the caller; every call that takes one also takes NULL. */
+/* What was wrong with which argument, expected and got: one line (a build log has more), always
+   terminated, empty after a success. Owned by the caller; every call that takes one also takes NULL. */
 typedef struct bncl_error {
     char text[BNCL_ERROR_TEXT_SIZE];
 } bncl_error;

@@ -2,6 +2,7 @@
 #include <bncl/status.h>
 
 #include <stdarg.h>
+#include <stdbool.h>
 #include <stdio.h>
 #include <string.h>
 
@@ -35,6 +36,14 @@ const char *bncl_status_string(bncl_status status)
     return status_names[status];
 }
 
+/* What was quoted must neither break the line nor command a terminal. A build log has lines. */
+static void replace_controls(char *text, bool keep_lines)
+{
+    for (; *text != '\0'; ++text)
+        if (((unsigned char)*text < 0x20 && !(keep_lines && *text == '\n')) || *text == 0x7f)
+            *text = *text == '\t' ? ' ' : '?';
+}
+
 bncl_status bncli_fail(bncl_error *err, bncl_status status, const char *format, ...)
 {
     if (err != NULL) {
@@ -42,6 +51,7 @@ bncl_status bncli_fail(bncl_error *err, bncl_status status, const char *format, 
         va_start(args, format);
         vsnprintf(err->text, sizeof err->text, format, args);
         va_end(args);
+        replace_controls(err->text, status == BNCL_ERROR_BUILD);
     }
     return status;
 }

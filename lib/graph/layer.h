@@ -50,7 +50,6 @@ typedef struct bncli_layer_run {
 #define BNCLI_PLAN_SLOTS 4
 
 typedef struct bncli_layer_kind {
-    const char *name;
     /* Makes the operator plan for a batch of n in the slot; the slot is empty. May be NULL. */
     bncl_status (*plan)(bncli_layer *layer, size_t slot, size_t n, bncl_error *err);
     /* Empties the slot. May be NULL. */

@@ -18,4 +18,4 @@ static bncl_status backward(bncli_layer *layer, const bncli_layer_run *run, bncl
     return status;
 }
 
-const bncli_layer_kind bncli_layer_add = {.name = "add", .forward = forward, .backward = backward};
+const bncli_layer_kind bncli_layer_add = {.forward = forward, .backward = backward};

@@ -140,8 +140,7 @@ static bncl_status backward(bncli_layer *layer, const bncli_layer_run *run, bncl
     return bncl_batch_norm_backward_eval(op, run->queue, &args, NULL, err);
 }
 
-const bncli_layer_kind bncli_layer_batch_norm = {.name = "batch_norm",
-                                                 .plan = plan,
+const bncli_layer_kind bncli_layer_batch_norm = {.plan = plan,
                                                  .unplan = unplan,
                                                  .forward = forward,
                                                  .backward = backward,

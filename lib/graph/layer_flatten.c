@@ -20,4 +20,4 @@ static bncl_status backward(bncli_layer *layer, const bncli_layer_run *run, bncl
 }
 
 const bncli_layer_kind bncli_layer_flatten = {
-    .name = "flatten", .forward = forward, .backward = backward, .aliases = true};
+    .forward = forward, .backward = backward, .aliases = true};

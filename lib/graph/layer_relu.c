@@ -16,5 +16,4 @@ static bncl_status backward(bncli_layer *layer, const bncli_layer_run *run, bncl
                               err);
 }
 
-const bncli_layer_kind bncli_layer_relu = {
-    .name = "relu", .forward = forward, .backward = backward};
+const bncli_layer_kind bncli_layer_relu = {.forward = forward, .backward = backward};

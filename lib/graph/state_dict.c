@@ -1,6 +1,7 @@
 /* The state dict: its entries in PyTorch's order, and their way to and from safetensors files. */
 #include <bncl/state_dict.h>
 
+#include <inttypes.h>
 #include <stdio.h>
 #include <string.h>
 
@@ -181,6 +182,7 @@ bncl_status bncl_graph_save(bncl_graph *graph, bncl_queue *queue, const char *pa
 typedef struct loading {
     bncl_graph *graph;
     bncl_queue *queue;
+    const char *path;
     const bncli_safetensors *file;
     float *parameters; /* host: all of the flat buffer */
     bncl_buffer *new_parameters;
@@ -260,7 +262,13 @@ static bncl_status load_entry(const loading *l, const entry *e, bncl_error *err)
         to = &l->batches[layer_index(l->graph, e->state)];
     else
         to = l->running[layer_index(l->graph, e->state)] + e->tensor.offset;
-    return bncli_safetensors_read(l->file, tensor, to, err);
+    status = bncli_safetensors_read(l->file, tensor, to, err);
+    if (status == BNCL_OK && counter && *(const int64_t *)to < 0) {
+        status = bncli_fail(err, BNCL_ERROR_FORMAT, "%s: expected 0 or more, got %" PRId64,
+                            e->info.name, *(const int64_t *)to);
+        bncli_fail_about(err, status, l->path);
+    }
+    return status;
 }
 
 /* New device memory with the host's floats, which have been read when it returns. */
@@ -350,7 +358,7 @@ bncl_status bncl_graph_load(bncl_graph *graph, bncl_queue *queue, const char *pa
         status = bncli_safetensors_open(path, &file, err);
     if (status != BNCL_OK)
         return status;
-    loading l = {.graph = graph, .queue = queue, .file = file};
+    loading l = {.graph = graph, .queue = queue, .path = path, .file = file};
     status = load_host(&l, err);
     if (status == BNCL_ERROR_KEY || status == BNCL_ERROR_SHAPE || status == BNCL_ERROR_DTYPE)
         bncli_fail_about(err, status, path);

@@ -16,7 +16,9 @@ static bncl_status check_vector(const bncl_batch_norm *plan, const bncl_tensor *
         return bncli_fail(err, BNCL_ERROR_DTYPE, "%s: expected f32, got %s", name,
                           bncl_dtype_name(tensor->dtype));
     size_t count = bncl_tensor_count(tensor);
-    if (tensor->rank != 1 || count != plan->geometry.channels)
+    if (count == plan->geometry.channels && tensor->rank != 1)
+        return bncli_fail(err, BNCL_ERROR_SHAPE, "%s: expected 1 dim, got %d", name, tensor->rank);
+    if (count != plan->geometry.channels)
         return bncli_fail(err, BNCL_ERROR_SHAPE, "%s should contain %zu elements not %zu", name,
                           plan->geometry.channels, count);
     return BNCL_OK;
@@ -89,6 +91,8 @@ bncl_status bncli_batch_norm_check_forward(const bncl_batch_norm *plan, const bn
         status = check_vectors(plan, affine, 2, err);
     if (status == BNCL_OK)
         status = check_together(next, 2, err);
+    if (status == BNCL_OK && bncli_present(&args->next_mean) && !bncli_present(&args->running_mean))
+        status = bncli_fail(err, BNCL_ERROR_ARGUMENT, "next_mean is present, running_mean absent");
     if (status == BNCL_OK)
         status = check_vectors(plan, next, 2, err);
     if (status == BNCL_OK)

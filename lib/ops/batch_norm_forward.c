@@ -2,6 +2,8 @@
    that fails on the way has changed them. */
 #include "ops/batch_norm.h"
 
+#include <inttypes.h>
+
 #include "base/error.h"
 #include "ops/operand.h"
 #include "runtime/queue.h"
@@ -136,6 +138,12 @@ bncl_status bncl_batch_norm_forward_train(bncl_batch_norm *plan, bncl_queue *que
     if (plan->options.cumulative && args->num_batches_tracked == NULL)
         return bncli_fail(err, BNCL_ERROR_ARGUMENT,
                           "num_batches_tracked is NULL, which a cumulative average needs");
+    if (args->num_batches_tracked != NULL &&
+        (*args->num_batches_tracked < 0 || *args->num_batches_tracked == INT64_MAX))
+        return bncli_fail(
+            err, BNCL_ERROR_ARGUMENT,
+            "num_batches_tracked: expected 0 or more, with room for one, got %" PRId64,
+            *args->num_batches_tracked);
     double momentum = plan->options.momentum;
     if (plan->options.cumulative)
         momentum = 1.0 / ((double)*args->num_batches_tracked + 1.0);

@@ -77,7 +77,7 @@ static void cut(unsigned *value, size_t most)
 
 bncl_status bncli_tuning_of(const bncli_device_facts *facts, bncli_tuning *out, bncl_error *err)
 {
-    enum { lanes = 64 };
+    enum { lanes = 64, tile_bytes = 2 * lanes * sizeof(float) }; /* of tile_inner.cl */
     bncli_tuning tuning = facts->native_vector > 1 ? wide_tuning : lane_tuning;
     bncl_status status = read_environment(&tuning, err);
     if (status != BNCL_OK)
@@ -85,6 +85,13 @@ bncl_status bncli_tuning_of(const bncli_device_facts *facts, bncli_tuning *out, 
     cut(&tuning.group, facts->max_work_group);
     cut(&tuning.block_group, facts->max_work_group);
     cut(&tuning.lane_items, facts->max_work_group);
+    for (int d = 0; d < 2; ++d) {
+        cut(&tuning.group, facts->max_items[d]);
+        cut(&tuning.block_group, facts->max_items[d]);
+        cut(&tuning.lane_items, facts->max_items[d]);
+    }
+    if (tuning.lane_items > 1)
+        cut(&tuning.group, facts->local_bytes / tile_bytes * tuning.lane_items);
     while (tuning.vector > lanes / tuning.lane_items)
         tuning.vector /= 2;
     *out = tuning;

@@ -66,6 +66,7 @@ bncl_status bncli_clblast_sgemm(bncl_queue *queue, const bncli_product *product,
         if (code != CL_SUCCESS)
             return bncli_cl_status(code, "clEnqueueBarrierWithWaitList", err);
     }
+    atomic_store(&queue->context->used_clblast, true);
     return status_of(CLBlastSgemmWithTempBuffer(
                          CLBlastLayoutRowMajor, transpose_of(product->transpose_a),
                          transpose_of(product->transpose_b), product->m, product->n, product->k,
@@ -73,4 +74,10 @@ bncl_status bncli_clblast_sgemm(bncl_queue *queue, const bncli_product *product,
                          b->offset, row_of_b(product), beta, c->buffer->cl, c->offset, product->n,
                          &queue->cl, NULL, workspace != NULL ? workspace->cl : NULL),
                      err);
+}
+
+void bncli_clblast_forget(const bncl_context *context)
+{
+    if (atomic_load(&context->used_clblast))
+        CLBlastClearCache();
 }

@@ -30,4 +30,8 @@ bncl_status bncli_clblast_sgemm(bncl_queue *queue, const bncli_product *product,
                                 const bncl_tensor *c, const bncl_buffer *workspace,
                                 bncl_error *err);
 
+/* Lets CLBlast forget its programs if this context has used any: they hold on to the cl_context.
+   Programs of other contexts go as well, and are built again at their next product. */
+void bncli_clblast_forget(const bncl_context *context);
+
 #endif

@@ -6,6 +6,7 @@
 
 #include "base/alloc.h"
 #include "base/error.h"
+#include "runtime/clblast.h"
 #include "runtime/device_query.h"
 #include "runtime/objects.h"
 
@@ -95,6 +96,7 @@ void bncl_context_destroy(bncl_context *context)
         return;
     if (context->attached != NULL)
         context->attached_destroy(context->attached);
+    bncli_clblast_forget(context);
     if (context->lock_exists)
         pthread_mutex_destroy(&context->lock);
     if (context->cl != NULL)

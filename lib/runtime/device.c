@@ -10,6 +10,7 @@
 #include "base/error.h"
 
 #define PLATFORM_NOT_FOUND_KHR (-1001)
+#define MAX_DIMENSIONS 16 /* more than any device has */
 
 /* Copies a device's text, cut to size; empty where the device does not answer. */
 static void device_text(cl_device_id device, cl_device_info what, char *out, size_t size)
@@ -90,25 +91,22 @@ bncl_status bncli_device_describe(cl_device_id device, bncl_device_info *out, bn
 
 bncl_status bncli_device_facts_of(cl_device_id device, bncli_device_facts *out, bncl_error *err)
 {
-    cl_device_type type = 0;
-    cl_uint units = 0, native_vector = 0;
-    size_t group = 0;
+    cl_uint native_vector = 0;
+    size_t group = 0, items[MAX_DIMENSIONS] = {0};
     cl_ulong local = 0, allocation = 0;
     const numeric_query queries[] = {
-        {CL_DEVICE_TYPE, sizeof type, &type},
-        {CL_DEVICE_MAX_COMPUTE_UNITS, sizeof units, &units},
         {CL_DEVICE_NATIVE_VECTOR_WIDTH_FLOAT, sizeof native_vector, &native_vector},
         {CL_DEVICE_MAX_WORK_GROUP_SIZE, sizeof group, &group},
+        {CL_DEVICE_MAX_WORK_ITEM_SIZES, sizeof items, items},
         {CL_DEVICE_LOCAL_MEM_SIZE, sizeof local, &local},
         {CL_DEVICE_MAX_MEM_ALLOC_SIZE, sizeof allocation, &allocation},
     };
     bncl_status status = query_numbers(device, queries, sizeof queries / sizeof queries[0], err);
     if (status != BNCL_OK)
         return status;
-    *out = (bncli_device_facts){.is_cpu = (type & CL_DEVICE_TYPE_CPU) != 0,
-                                .native_vector = native_vector,
-                                .compute_units = units,
+    *out = (bncli_device_facts){.native_vector = native_vector,
                                 .max_work_group = group,
+                                .max_items = {items[0], items[1]},
                                 .local_bytes = local,
                                 .max_allocation = allocation};
     return BNCL_OK;

@@ -9,12 +9,11 @@
 #include <bncl/context.h>
 
 typedef struct bncli_device_facts {
-    bool is_cpu;
     uint32_t native_vector; /* floats of a register that one work-item uses; 1 where the device puts
                                neighbouring work-items into one */
-    uint32_t compute_units;
-    size_t max_work_group; /* work-items */
-    uint64_t local_bytes;
+    size_t max_work_group;  /* work-items */
+    size_t max_items[2];    /* of a work-group, along dimensions 0 and 1 */
+    uint64_t local_bytes;   /* of a work-group */
     uint64_t max_allocation; /* bytes of one buffer */
 } bncli_device_facts;
 

@@ -34,19 +34,20 @@ static bncl_status set_arguments(bncli_kernel *kernel, const bncli_argument *arg
     return BNCL_OK;
 }
 
-static cl_int enqueue(bncl_queue *queue, bncli_kernel *kernel, const bncli_grid *grid,
-                      cl_event *event)
+static bncl_status enqueue(bncl_queue *queue, bncli_kernel *kernel, const bncli_grid *grid,
+                           cl_event *event, bncl_error *err)
 {
     cl_int code = CL_SUCCESS;
     if (queue->out_of_order)
         code = clEnqueueBarrierWithWaitList(queue->cl, 0, NULL, NULL);
     if (code != CL_SUCCESS)
-        return code;
+        return bncli_cl_status(code, "clEnqueueBarrierWithWaitList", err);
     size_t global[2];
     for (int d = 0; d < 2; ++d)
         global[d] = (grid->items[d] + grid->group[d] - 1) / grid->group[d] * grid->group[d];
-    return clEnqueueNDRangeKernel(queue->cl, kernel->cl, 2, NULL, global, grid->group, 0, NULL,
-                                  event);
+    code =
+        clEnqueueNDRangeKernel(queue->cl, kernel->cl, 2, NULL, global, grid->group, 0, NULL, event);
+    return bncli_cl_status(code, "clEnqueueNDRangeKernel", err);
 }
 
 bncl_status bncli_launch(bncl_queue *queue, bncli_kernel *kernel, const bncli_grid *grid,
@@ -59,8 +60,7 @@ bncl_status bncli_launch(bncl_queue *queue, bncli_kernel *kernel, const bncli_gr
         status = bncli_event_prepare(signal, &event, err);
     if (status != BNCL_OK)
         return status;
-    cl_int code = enqueue(queue, kernel, grid, event != NULL ? &event->cl : NULL);
-    status = bncli_cl_status(code, "clEnqueueNDRangeKernel", err);
+    status = enqueue(queue, kernel, grid, event != NULL ? &event->cl : NULL, err);
     if (status != BNCL_OK)
         bncli_fail_within(err, status, kernel->name);
     return bncli_event_deliver(event, signal, status);

@@ -3,6 +3,7 @@
 #define BNCLI_OBJECTS_H
 
 #include <pthread.h>
+#include <stdatomic.h>
 #include <stdbool.h>
 
 #include <bncl/buffer.h>
@@ -21,6 +22,7 @@ struct bncl_context {
     bool lock_exists;
     void *attached; /* what floor 3 keeps here: its built programs */
     void (*attached_destroy)(void *);
+    atomic_bool used_clblast; /* whose program cache then holds on to cl */
 };
 
 struct bncl_queue {

@@ -70,11 +70,17 @@ bncl_context *bncli_queue_context(const bncl_queue *queue)
 }
 
 /* An event of another queue may never come while that queue is not flushed: rusticl then waits for
-   ever. */
+   ever. Only an event that is still queued is asked for its queue: an event may outlive that, and
+   then names a queue that is no more. (A queue's end flushes it.) */
 static cl_int flush_other(const bncl_queue *queue, const bncl_event *event)
 {
+    cl_int progress = CL_COMPLETE;
     cl_command_queue other = NULL;
-    cl_int code = clGetEventInfo(event->cl, CL_EVENT_COMMAND_QUEUE, sizeof other, &other, NULL);
+    cl_int code = clGetEventInfo(event->cl, CL_EVENT_COMMAND_EXECUTION_STATUS, sizeof progress,
+                                 &progress, NULL);
+    if (code != CL_SUCCESS || progress != CL_QUEUED)
+        return code;
+    code = clGetEventInfo(event->cl, CL_EVENT_COMMAND_QUEUE, sizeof other, &other, NULL);
     if (code != CL_SUCCESS || other == NULL || other == queue->cl)
         return code;
     return clFlush(other);

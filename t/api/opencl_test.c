@@ -222,6 +222,53 @@ static void event(void **state)
     api_accepts(&call);
 }
 
+static bncl_status multiply_once(bncl_context *context, bncl_error *err)
+{
+    const size_t dims[] = {4, 4};
+    bncl_queue *queue = NULL;
+    bncl_buffer *buffer = NULL;
+    bncl_linear *plan = NULL;
+    bncl_tensor x, y;
+    const bncl_tensor absent = {.buffer = NULL};
+    bncl_status status = bncl_queue_create(context, &queue, err);
+    if (status == BNCL_OK)
+        status = bncl_buffer_create(context, 32 * sizeof(float), &buffer, err);
+    if (status == BNCL_OK)
+        status = bncl_tensor_init(&x, buffer, 0, BNCL_F32, 2, dims, err);
+    if (status == BNCL_OK)
+        status = bncl_tensor_init(&y, buffer, 16, BNCL_F32, 2, dims, err);
+    if (status == BNCL_OK)
+        status = bncl_tensor_fill(queue, &x, 1.0, NULL, err);
+    if (status == BNCL_OK)
+        status = bncl_linear_create(context, 4, 4, 4, &plan, err);
+    if (status == BNCL_OK)
+        status = bncl_linear_forward(plan, queue, &x, &x, &absent, &y, NULL, err);
+    bncl_linear_destroy(plan);
+    bncl_buffer_destroy(buffer);
+    bncl_queue_destroy(queue);
+    return status;
+}
+
+/* Also CLBlast, which keeps programs, lets go of a context that was adopted. */
+static void a_context_is_given_back(void **state)
+{
+    api *a = api_of(state);
+    cl_device_id id = bncl_opencl_get_device(a->d->context);
+    cl_int code = CL_SUCCESS;
+    cl_context cl = clCreateContext(NULL, 1, &id, NULL, NULL, &code);
+    assert_int_equal(code, CL_SUCCESS);
+    harness_hold(cl, release_context);
+    cl_uint before = 0, after = 0;
+    clGetContextInfo(cl, CL_CONTEXT_REFERENCE_COUNT, sizeof before, &before, NULL);
+    bncl_context *context = NULL;
+    device_ok(a->d, bncl_opencl_context(cl, id, &context, &a->d->err), "bncl_opencl_context");
+    const bncl_status status = multiply_once(context, &a->d->err);
+    bncl_context_destroy(context);
+    device_ok(a->d, status, "a product");
+    clGetContextInfo(cl, CL_CONTEXT_REFERENCE_COUNT, sizeof after, &after, NULL);
+    assert_int_equal(after, before);
+}
+
 int main(void)
 {
     const struct CMUnitTest tests[] = {
@@ -229,6 +276,7 @@ int main(void)
         HARNESS_TEST(queue),
         HARNESS_TEST(buffer),
         HARNESS_TEST(event),
+        HARNESS_TEST(a_context_is_given_back),
     };
     cmocka_set_message_output(CM_OUTPUT_TAP);
     return cmocka_run_group_tests(tests, api_open, api_close);

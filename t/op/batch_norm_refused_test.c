@@ -178,6 +178,49 @@ static void cumulative_without_count(void **state)
     train_refused(&a, &args, BNCL_ERROR_ARGUMENT, "num_batches_tracked");
 }
 
+/* A counter that never was, or that cannot go on. */
+static void impossible_counts(void **state)
+{
+    device *d = device_of(state);
+    const int64_t counts[] = {-1, INT64_MIN, INT64_MAX};
+    for (int cumulative = 0; cumulative < 2; ++cumulative) {
+        batch_norm_case c = batch_norm_case_make(BNCL_LAYOUT_NC, 6, 5, 1);
+        c.options.cumulative = cumulative == 1;
+        attempt a = attempt_make(d, c);
+        for (size_t i = 0; i < 3; ++i) {
+            int64_t count = counts[i];
+            bncl_batch_norm_forward args = a.args;
+            args.num_batches_tracked = &count;
+            train_refused(&a, &args, BNCL_ERROR_ARGUMENT,
+                          "num_batches_tracked: expected 0 or more");
+            assert_true(count == counts[i]);
+        }
+    }
+}
+
+/* A place for new statistics, but no old ones. */
+static void next_without_running(void **state)
+{
+    device *d = device_of(state);
+    attempt a = attempt_make(d, batch_norm_case_make(BNCL_LAYOUT_NC, 6, 5, 1));
+    bncl_batch_norm_forward args = a.args;
+    args.next_mean = args.running_mean;
+    args.next_var = args.running_var;
+    args.running_mean = args.running_var = device_absent();
+    train_refused(&a, &args, BNCL_ERROR_ARGUMENT, "running_mean absent");
+}
+
+/* The right number of elements, in other dims. */
+static void ranks_of_vectors(void **state)
+{
+    device *d = device_of(state);
+    attempt a = attempt_make(d, batch_norm_case_make(BNCL_LAYOUT_NC, 6, 5, 1));
+    bncl_batch_norm_forward args = a.args;
+    args.gamma.rank = 2;
+    args.gamma.dims[1] = 1;
+    train_refused(&a, &args, BNCL_ERROR_SHAPE, "weight: expected 1 dim, got 2");
+}
+
 static void backward_refused(attempt *a, const bncl_batch_norm_backward *args,
                              const bncl_batch_norm_backward *made, bncl_status expected,
                              const char *words)
@@ -229,6 +272,9 @@ int main(void)
         HARNESS_TEST(one_value_per_channel),
         HARNESS_TEST(lengths_in_order),
         HARNESS_TEST(pairs_and_inputs),
+        HARNESS_TEST(impossible_counts),
+        HARNESS_TEST(next_without_running),
+        HARNESS_TEST(ranks_of_vectors),
         HARNESS_TEST(cumulative_without_count),
         HARNESS_TEST(backward),
     };

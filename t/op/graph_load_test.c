@@ -251,6 +251,16 @@ static void large_counters(void **state)
     assert_true(got == large + 1);
 }
 
+/* No graph has counted to this. */
+static void negative_counters(void **state)
+{
+    scene s = scene_make(state);
+    const int64_t negative = -1;
+    entry(&s, "bn1.num_batches_tracked")->data = &negative;
+    refuse_entries(&s, BNCL_ERROR_FORMAT, "bn1.num_batches_tracked: expected 0 or more, got -1");
+    finish(&s);
+}
+
 /* A file of another network: what is wrong first is said, nothing is taken. */
 static void another_networks_file(void **state)
 {
@@ -275,6 +285,7 @@ int main(void)
         HARNESS_TEST(foreign_entries),
         HARNESS_TEST(missing_counter_is_zero),
         HARNESS_TEST(large_counters),
+        HARNESS_TEST(negative_counters),
         HARNESS_TEST(another_networks_file),
     };
     cmocka_set_message_output(CM_OUTPUT_TAP);

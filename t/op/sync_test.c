@@ -126,13 +126,36 @@ static void a_null_event_is_refused(void **state)
     assert_true(data.num_batches_tracked == 0);
 }
 
+/* An event may be waited for when its queue is no more. */
+static void an_event_outlives_its_queue(void **state)
+{
+    device *d = device_of(state);
+    const float values[] = {1.0f, 2.0f, 3.0f, 4.0f};
+    d->before = d->after = 0;
+    for (int again = 0; again < 4; ++again) {
+        bncl_queue *brief = NULL;
+        bncl_event *written = NULL;
+        float got[4] = {0.0f};
+        const bncl_tensor tensor = device_vector(d, 4, NULL);
+        const bncl_sync writes = {.signal = &written};
+        device_ok(d, bncl_queue_create(d->context, &brief, &d->err), "bncl_queue_create");
+        bncl_status status = bncl_tensor_write(brief, &tensor, values, &writes, &d->err);
+        bncl_queue_destroy(brief);
+        device_ok(d, status, "bncl_tensor_write");
+        harness_hold(written, release_event);
+        const bncl_sync waits = {1, &written, NULL};
+        device_ok(d, bncl_tensor_read(d->queue, &tensor, got, &waits, &d->err), "read");
+        device_ok(d, bncl_event_wait(written, &d->err), "bncl_event_wait");
+        check_float_bits("what the queue wrote", got, values, 4);
+    }
+}
+
 int main(void)
 {
     const struct CMUnitTest tests[] = {
-        HARNESS_TEST(batch_norm_between_queues),
-        HARNESS_TEST(waiting_for_an_event),
-        HARNESS_TEST(empty_calls_signal),
-        HARNESS_TEST(a_null_event_is_refused),
+        HARNESS_TEST(batch_norm_between_queues),   HARNESS_TEST(waiting_for_an_event),
+        HARNESS_TEST(empty_calls_signal),          HARNESS_TEST(a_null_event_is_refused),
+        HARNESS_TEST(an_event_outlives_its_queue),
     };
     cmocka_set_message_output(CM_OUTPUT_TAP);
     return cmocka_run_group_tests(tests, device_open, device_close);

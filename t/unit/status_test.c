@@ -37,6 +37,17 @@ static void texts(void **state)
     assert_string_equal(err.text, "");
 }
 
+/* What a text quotes may hold anything. */
+static void quotations(void **state)
+{
+    (void)state;
+    bncl_error err;
+    bncli_fail(&err, BNCL_ERROR_KEY, "no key '%s'", "a\nb\x1b[2Jc\td\x7f\xc3\xa9");
+    assert_string_equal(err.text, "no key 'a?b?[2Jc d?\xc3\xa9'");
+    bncli_fail(&err, BNCL_ERROR_BUILD, "%s", "line 1\nline\x1b 2");
+    assert_string_equal(err.text, "line 1\nline? 2");
+}
+
 static void no_place_for_a_text(void **state)
 {
     (void)state;
@@ -84,6 +95,7 @@ int main(void)
     const struct CMUnitTest tests[] = {
         HARNESS_TEST(names),
         HARNESS_TEST(texts),
+        HARNESS_TEST(quotations),
         HARNESS_TEST(no_place_for_a_text),
         HARNESS_TEST(long_texts_are_cut),
         HARNESS_TEST(percent_signs),

@@ -5,8 +5,10 @@
 #include "lib/harness.h"
 #include "program/tuning.h"
 
-static const bncli_device_facts wide = {.is_cpu = true, .native_vector = 8, .max_work_group = 4096};
-static const bncli_device_facts lanes = {.native_vector = 1, .max_work_group = 1024};
+static const bncli_device_facts wide = {
+    .native_vector = 8, .max_work_group = 4096, .max_items = {4096, 4096}, .local_bytes = 1 << 20};
+static const bncli_device_facts lanes = {
+    .native_vector = 1, .max_work_group = 1024, .max_items = {1024, 1024}, .local_bytes = 1 << 15};
 
 static bncl_error err;
 
@@ -108,6 +110,26 @@ static void limits_of_the_device(void **state)
             }
 }
 
+/* Local memory for the tiles of a work-group, and its edges. */
+static void local_memory_and_edges(void **state)
+{
+    (void)state;
+    const char *const text = "vector=1,lane_items=2,group=1024";
+    bncli_device_facts facts = lanes;
+    const bncli_tuning plenty = tuning_with(&wide, text);
+    assert_true(plenty.group == 1024 && plenty.lane_items == 2);
+    assert_true(tuning_with(&facts, text).group == 128); /* 64 tiles of 512 bytes */
+    facts.local_bytes = 1024;
+    assert_true(tuning_with(&facts, text).group == 4);
+    assert_true(tuning_with(&facts, "vector=4,lane_items=1,group=1024").group == 1024);
+    for (int d = 0; d < 2; ++d) {
+        facts = lanes;
+        facts.max_items[d] = 16;
+        const bncli_tuning t = tuning_with(&facts, "block_group=64");
+        assert_true(t.group == 16 && t.block_group == 16 && t.lane_items == 16);
+    }
+}
+
 int main(void)
 {
     const struct CMUnitTest tests[] = {
@@ -115,6 +137,7 @@ int main(void)
         HARNESS_TEST(environment),
         HARNESS_TEST(malformed),
         HARNESS_TEST(limits_of_the_device),
+        HARNESS_TEST(local_memory_and_edges),
     };
     cmocka_set_message_output(CM_OUTPUT_TAP);
     return cmocka_run_group_tests(tests, NULL, NULL);
