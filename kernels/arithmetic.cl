@@ -71,13 +71,13 @@ twofold twofold_collect(twofold a, floatv b)
     return r;
 }
 
-/* Makes hi the sum rounded, and lo what that lost; an infinity or NaN has no error term. */
+/* Makes hi the sum rounded, and lo what that lost. An infinity stays one; its lo is NaN, which no
+   sum with it lets through. */
 twofold twofold_settle(twofold a)
 {
     twofold r;
     r.hi = a.hi + a.lo;
     r.lo = a.lo - (r.hi - a.hi);
-    r.lo = select((floatv)(0.0f), r.lo, isfinite(a.hi));
     r.hi = select(a.hi, r.hi, isfinite(a.hi));
     return r;
 }
@@ -89,8 +89,6 @@ twofold twofold_add(twofold a, floatv hi, floatv lo)
     twofold r;
     r.hi = sum + error;
     r.lo = error - (r.hi - sum);
-    /* Infinities have no error term. */
-    r.lo = select((floatv)(0.0f), r.lo, isfinite(r.hi));
-    r.hi = select(sum, r.hi, isfinite(sum));
+    r.hi = select(sum, r.hi, isfinite(sum)); /* infinities have no error term */
     return r;
 }

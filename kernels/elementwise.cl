@@ -1,7 +1,7 @@
 /* ReLU and sums, element by element; tensors of `count` elements. A work-item takes VEC neighbours.
    Traffic per element is stated at each kernel. */
 
-/* y = max(x, 0); NaN stays NaN. 4 bytes read, 4 written. */
+/* y = max(x, 0); NaN stays NaN, and -0 is -0, as PyTorch's. 4 bytes read, 4 written. */
 __kernel void relu_forward(__global const storage_t *x, ulong x_at, __global storage_t *y,
                            ulong y_at, uint count)
 {
@@ -10,7 +10,7 @@ __kernel void relu_forward(__global const storage_t *x, ulong x_at, __global sto
         return;
     const uint have = count - at;
     const floatv v = load_some(x + x_at + at, have);
-    store_some(select(v, (floatv)(0.0f), v <= (floatv)(0.0f)), y + y_at + at, have);
+    store_some(select(v, (floatv)(0.0f), v < (floatv)(0.0f)), y + y_at + at, have);
 }
 
 /* dx = y <= 0 ? 0 : dy. 8 bytes read, 4 written. */

@@ -35,7 +35,8 @@ typedef enum bncl_status {
 #define BNCL_ERROR_TEXT_SIZE 1024
 
 /* What was wrong with which argument, expected and got: one line (a build log has more), always
-   terminated, empty after a success. Owned by the caller; every call that takes one also takes NULL. */
+   terminated, empty after a success. Owned by the caller; every call that takes one also takes
+   NULL. */
 typedef struct bncl_error {
     char text[BNCL_ERROR_TEXT_SIZE];
 } bncl_error;

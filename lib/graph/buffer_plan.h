@@ -6,7 +6,8 @@
 
 /* Makes the graph ready for forward passes of batch size n: finds or makes operator plans (*slot),
    and buffers for all values. What is there for other batch sizes is reused; on failure the graph
-   is as before, but for a plan of an older batch size that made room. Blocks when it has to allocate or build. Errors: MEMORY, DEVICE_MEMORY, BUILD, … */
+   is as before, but for a plan of an older batch size that made room. Blocks when it has to
+   allocate or build. Errors: MEMORY, DEVICE_MEMORY, BUILD, … */
 bncl_status bncli_plan_forward(bncl_graph *graph, size_t n, size_t *slot, bncl_error *err);
 
 /* Makes buffers for the gradients of a backward pass after a forward of batch size n. */

@@ -1,6 +1,6 @@
 #!/bin/sh
 # What is written down agrees: version numbers, a comment for every public function, the links
-# between the documents.
+# between the documents, the files that they name.
 set -u
 . "${top_srcdir:?}/t/dist/tap.sh"
 
@@ -40,9 +40,55 @@ dead_links() { # TREE
     done
 }
 
+# What stands in backticks in the documents: a line each, "DOCUMENT WORD". Of a command, its first
+# word; blocks of code are no prose.
+quoted_words() { # TREE
+    for document in README.md ARCHITECTURE.md CONTRIBUTING.md CHANGELOG.md; do
+        [ ! -e "$1/$document" ] || "$AWK" -v document="$document" '
+            /^```/ { block = !block; next }
+            block || /^    / { next }
+            { text = text "\n" $0 }
+            END {
+                count = split(text, part, "`")
+                for (i = 2; i <= count; i += 2) {
+                    split(part[i], word, /[ \n]/)
+                    print document, word[1]
+                }
+            }' "$1/$document"
+    done | sort -u
+}
+
+# Of those, what looks like a path of the tree: it has a slash or a known extension, and is no
+# pattern, no placeholder, and nothing that is only built.
+quoted_paths() { # TREE
+    quoted_words "$1" | while read -r document word; do
+        case $word in
+        *[!A-Za-z0-9_./-]* | *NAME* | /* | .[a-z] | .[a-z][a-z] | build/* | build-*/*) ;;
+        */* | *.c | *.h | *.cl | *.sh | *.py | *.awk | *.mk | *.am | *.ac | *.md | *.txt | *.in)
+            echo "$document" "$word"
+            ;;
+        esac
+    done
+}
+
+# A path is the root's, or, as the documents call the rooms of lib/, lib's; a file's bare name may
+# be of any folder.
+missing_paths() { # TREE
+    quoted_paths "$1" | while read -r document path; do
+        [ ! -e "$1/$path" ] && [ ! -e "$1/lib/$path" ] || continue
+        case $path in
+        */*) ;;
+        *) [ -z "$(find "$1" -name "$path" ! -path "$1/build*" -print)" ] || continue ;;
+        esac
+        echo "$document names $path, which is not there"
+    done
+}
+
 finds_none "the version is the same everywhere" disagreeing_versions "$top_srcdir"
 finds_none "every public function has a comment" undocumented "$top_srcdir"
 finds_none "the documents' links lead somewhere" dead_links "$top_srcdir"
+finds_none "the files that the documents name are there" missing_paths "$top_srcdir"
+finds "names of files were found in them" "README.md CHANGELOG.md" quoted_paths "$top_srcdir"
 
 # ---- planted violations ----
 
@@ -80,5 +126,26 @@ bare_count() {
 finds "and no other" "1" bare_count
 echo 'See [there](doc/missing.md).' | plant README.md
 finds "found: a dead link" "README.md links to doc/missing.md" dead_links "$planted"
+
+: | plant lib/tensor/there.c
+plant ARCHITECTURE.md <<'END'
+Files: `lib/tensor/there.c`, `tensor/there.c`, `there.c`, `./lib/tensor/`; not names of files, or of
+none to be had: `*.c`, `kernels/NAME.cl`, `build/there.log`, `$HOME/there.c`, `a.b`, `.cl`.
+
+    a block: `here/gone.c`
+
+```
+another: `` `here/gone.c` ``
+```
+Gone: `lib/base/gone.c`, `tensor/gone.c`, `gone.sh --help`.
+END
+finds "found: a path that is not there" "ARCHITECTURE.md names lib/base/gone.c" \
+    missing_paths "$planted"
+finds "found: a path of lib/ that is not there" "names tensor/gone.c" missing_paths "$planted"
+finds "found: a file's name that is not there" "names gone.sh" missing_paths "$planted"
+missing_count() {
+    missing_paths "$planted" | wc -l | tr -d ' '
+}
+finds "and no other" "3" missing_count
 
 finish

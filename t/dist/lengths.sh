@@ -31,9 +31,16 @@ long_files() { # TREE MOST NAME-PATTERN...
     done
 }
 
+# The scripts without an extension, those that are there.
+plain_scripts() { # TREE
+    for script in quickstart runtests .ci/run; do
+        [ ! -e "$1/$script" ] || echo "$1/$script"
+    done
+}
+
 # Columns are characters: the bytes that go on with a character of UTF-8 are not counted.
 wide_lines() { # TREE
-    files_of "$1" '*.c' '*.h' '*.cl' '*.sh' '*.awk' '*.py' '*.mk' |
+    { files_of "$1" '*.c' '*.h' '*.cl' '*.sh' '*.awk' '*.py' '*.mk' && plain_scripts "$1"; } |
         xargs "$AWK" '{ line = $0; gsub(/[\200-\277]/, "", line) }
                       length(line) > 100 { print FILENAME ":" FNR ": " length(line) " columns" }'
 }
@@ -95,5 +102,9 @@ wide_count() {
     wide_lines "$planted" | wc -l | tr -d ' '
 }
 finds "a line of 100 columns of two bytes each is not" "1" wide_count
+for script in quickstart runtests .ci/run; do
+    lines 101 x | tr -d '\n' | plant "$script"
+    finds "a line of 101 columns of $script is found" "$script:1: 101 columns" wide_lines "$planted"
+done
 
 finish

@@ -222,6 +222,29 @@ static void no_backward_after_a_failed_forward(void **state)
     graph_world_destroy_graph(w);
 }
 
+/* Nor has a backward that failed a gradient to give, though the one before it had. Wherever in it
+   the call that fails is. */
+static void no_gradient_after_a_failed_backward(void **state)
+{
+    graph_world *w = graph_world_make(state);
+    bncl_tensor dx;
+    w->warm[0] = w->batch;
+    graph_world_prepare(w);
+    for (unsigned long nth = 1; nth <= 50; nth += 7) {
+        device_ok(w->d, graph_world_forward(w, w->batch, NULL, &w->d->err), "bncl_graph_forward");
+        device_ok(w->d, graph_world_backward(w, w->batch, NULL, &w->d->err), "bncl_graph_backward");
+        device_ok(w->d, bncl_graph_input_gradient(w->graph, 0, &dx, &w->d->err), "the gradient");
+        faults_layer()->calls = 0;
+        faults_layer()->nth = nth;
+        bncl_status status = graph_world_backward(w, w->batch, NULL, &w->d->err);
+        faults_layer()->nth = 0;
+        assert_int_not_equal(status, BNCL_OK);
+        device_refused(w->d, bncl_graph_input_gradient(w->graph, 0, &dx, &w->d->err),
+                       BNCL_ERROR_STATE, "bncl_graph_backward");
+    }
+    graph_world_destroy_graph(w);
+}
+
 int main(void)
 {
     const struct CMUnitTest tests[] = {
@@ -234,6 +257,7 @@ int main(void)
         HARNESS_TEST(first_backward),
         HARNESS_TEST(backward_in_evaluation),
         HARNESS_TEST(no_backward_after_a_failed_forward),
+        HARNESS_TEST(no_gradient_after_a_failed_backward),
     };
     cmocka_set_message_output(CM_OUTPUT_TAP);
     return cmocka_run_group_tests(tests, faults_open, device_close);

@@ -26,6 +26,9 @@ static struct {
     int error;
     size_t most;
     bool interrupt, odd;
+    const char *planted;
+    bool has_synced;
+    struct stat synced;
 } fault;
 
 void file_fault_set(const char *call, unsigned long nth, unsigned long times, int error)
@@ -45,6 +48,17 @@ void file_fault_shorten(size_t most)
 void file_fault_interrupt(void)
 {
     fault.interrupt = true;
+}
+
+void file_fault_plant(const char *target)
+{
+    fault.planted = target;
+}
+
+bool file_fault_synced(struct stat *facts)
+{
+    *facts = fault.synced;
+    return fault.has_synced;
 }
 
 unsigned long file_fault_clear(void)
@@ -92,6 +106,12 @@ int open(const char *path, int flags, ...)
     va_end(args);
     if (fails("open", true))
         return -1;
+    if (fault.planted != NULL && flags & O_CREAT) {
+        const char *target = fault.planted;
+        fault.planted = NULL;
+        if (symlink(target, path) != 0)
+            return -1;
+    }
     find(NAME64("open"), &next);
     return next(path, flags, mode);
 }
@@ -117,6 +137,7 @@ ssize_t write(int fd, const void *bytes, size_t count)
 int fsync(int fd)
 {
     int (*next)(int);
+    fault.has_synced = fstat(fd, &fault.synced) == 0;
     if (fails("fsync", true))
         return -1;
     find("fsync", &next);

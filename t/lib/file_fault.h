@@ -4,7 +4,9 @@
 #ifndef FILE_FAULT_H
 #define FILE_FAULT_H
 
+#include <stdbool.h>
 #include <stddef.h>
+#include <sys/stat.h>
 
 /* From now on, `call` ("write") fails with errno `error` from its nth time (1: the next) on,
    `times` times. close() has closed all the same, as Linux does. */
@@ -15,6 +17,14 @@ void file_fault_shorten(size_t most);
 
 /* From now on, open, pread, write and fsync are interrupted every second time. */
 void file_fault_interrupt(void);
+
+/* From now on, the first open that may create a file finds a symbolic link to `target` of the name
+   it asks for. */
+void file_fault_plant(const char *target);
+
+/* What the last fsync was of, whether or not it was to fail: false when there was none since
+   file_fault_clear. */
+bool file_fault_synced(struct stat *facts);
 
 /* Ends all of that. Returns how many calls were made to fail. */
 unsigned long file_fault_clear(void);

@@ -24,6 +24,11 @@ double tolerance_sum_any_order(size_t k, double sum_abs)
     return tolerance_gamma((double)k) * sum_abs;
 }
 
+double tolerance_leaf_sum(double sum_abs)
+{
+    return tolerance_gamma(34.0) * sum_abs;
+}
+
 double tolerance_batch_norm_sum(double sum_abs)
 {
     return promised_sum * tolerance_unit() * sum_abs;

@@ -16,6 +16,10 @@ double tolerance_gamma(double k);
 /* A sum or dot product of k terms in any order, where sum_abs = Σ|terms|. */
 double tolerance_sum_any_order(size_t k, double sum_abs);
 
+/* A sum, or a mean, of any number of terms that add in leaves of 32, the leaves as sums of two
+   floats: 31 roundings in a leaf, one of the result, one of its division, one to spare. */
+double tolerance_leaf_sum(double sum_abs);
+
 /* ---- batch norm: the library's promises, whatever n is ---- */
 
 /* mean, dgamma, dbeta: 8·u·Σ|terms|. */

@@ -264,6 +264,54 @@ static void nan_in_dy(void **state)
     }
 }
 
+/* An infinity in dy, in the first, a middle or the last tile: dbeta is that infinity, and dgamma is
+   infinite, for no tile's rounding error makes a NaN of it; other channels feel nothing. */
+static void infinity_in_dy(void **state)
+{
+    device *d = device_of(state);
+    const size_t places[] = {0, 50, 100};
+    for (unsigned run = 0; run < 18; ++run) {
+        if (d->small && run % 4 != 0)
+            continue;
+        float value = run < 9 ? INFINITY : -INFINITY;
+        batch_norm_case c = case_of(layouts[run % 3], d->small ? 70 : 4200, 3);
+        batch_norm_data clean = batch_norm_data_make(&c);
+        batch_norm_run_train(d, &c, &clean);
+        batch_norm_data data = batch_norm_data_make(&c);
+        reference_shape shape = batch_norm_case_shape(&c);
+        size_t k = places[run / 3 % 3] * (reference_per_channel(&shape) - 1) / 100;
+        data.dy[reference_channel_index(&shape, 1, k)] = value;
+        batch_norm_run_train(d, &c, &data);
+        assert_true(data.dbeta[1] == value && isinf(data.dgamma[1]));
+        for (size_t channel = 0; channel < 3; channel += 2) {
+            check_float_bits("dbeta", &data.dbeta[channel], &clean.dbeta[channel], 1);
+            check_float_bits("dgamma", &data.dgamma[channel], &clean.dgamma[channel], 1);
+        }
+        harness_release(NULL);
+    }
+}
+
+/* A running variance too small for a normal float is as exact as any other; not so on a device that
+   takes it for 0. */
+static void eval_of_subnormal_variance(void **state)
+{
+    device *d = device_of(state);
+    const float variances[] = {0x1p-127f, 1e-40f, 0x1.8p-148f, 0x1p-149f};
+    if (!d->info.same_bits)
+        skip();
+    for (size_t l = 0; l < 3; ++l) {
+        batch_norm_case c = case_of(layouts[l], 35, 4);
+        c.options.eps = 0.0;
+        c.deviation = 1e-20;
+        c.offset = 2e-20;
+        batch_norm_data data = batch_norm_data_make(&c);
+        memcpy(data.running_var, variances, sizeof variances);
+        batch_norm_run_eval(d, &c, &data);
+        batch_norm_check_eval(&c, &data);
+        harness_release(NULL);
+    }
+}
+
 /* One value per channel has no variance of its own, but running ones serve it. */
 static void one_value_per_channel_in_eval(void **state)
 {
@@ -287,6 +335,7 @@ int main(void)
         HARNESS_TEST(negative_eps),      HARNESS_TEST(one_special_value_in_training),
         HARNESS_TEST(both_infinities),   HARNESS_TEST(one_special_value_in_eval),
         HARNESS_TEST(nan_in_dy),         HARNESS_TEST(one_value_per_channel_in_eval),
+        HARNESS_TEST(infinity_in_dy),    HARNESS_TEST(eval_of_subnormal_variance),
     };
     cmocka_set_message_output(CM_OUTPUT_TAP);
     return cmocka_run_group_tests(tests, device_open, device_close);

@@ -84,6 +84,30 @@ static void relu_of_special_values(void **state)
     check_floats_or_special("dx", device_floats(d, &dx_at), dx, exact, 8);
 }
 
+/* As PyTorch's: relu keeps the sign of a zero, whichever the vector width; where it has put a zero,
+   and in the gradient, that is +0. */
+static void relu_of_zeros(void **state)
+{
+    device *d = device_of(state);
+    bncl_elementwise *op = elementwise(d);
+    enum { count = 19 };
+    float x[count], y[count], dy[count], dx[count] = {0.0f};
+    for (size_t i = 0; i < count; ++i) {
+        x[i] = i % 3 == 0 ? -0.0f : i % 3 == 1 ? 0.0f : -1.0f;
+        y[i] = i % 3 == 0 ? -0.0f : 0.0f;
+        dy[i] = -2.0f;
+    }
+    bncl_tensor x_at = device_vector(d, count, x);
+    bncl_tensor y_at = device_vector(d, count, NULL);
+    bncl_tensor dy_at = device_vector(d, count, dy);
+    bncl_tensor dx_at = device_vector(d, count, NULL);
+    device_ok(d, bncl_relu_forward(op, d->queue, &x_at, &y_at, NULL, &d->err), "forward");
+    device_ok(d, bncl_relu_backward(op, d->queue, &y_at, &dy_at, &dx_at, NULL, &d->err),
+              "backward");
+    check_float_bits("y", device_floats(d, &y_at), y, count);
+    check_float_bits("dx", device_floats(d, &dx_at), dx, count);
+}
+
 static void sums(void **state)
 {
     device *d = device_of(state);
@@ -158,6 +182,7 @@ int main(void)
     const struct CMUnitTest tests[] = {
         HARNESS_TEST(relu_of_any_length),
         HARNESS_TEST(relu_of_special_values),
+        HARNESS_TEST(relu_of_zeros),
         HARNESS_TEST(sums),
         HARNESS_TEST(shapes_may_differ),
         HARNESS_TEST(nothing_to_do),

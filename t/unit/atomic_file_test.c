@@ -234,6 +234,42 @@ static void a_taken_name_is_tried_around(void **state)
     assert_int_equal(files_count(folder), 1);
 }
 
+/* Whoever can write to the folder could else guess the temporary's name and lead it elsewhere. */
+static void a_planted_temporary_is_not_written_to(void **state)
+{
+    (void)state;
+    struct stat facts;
+    const char *folder = files_folder();
+    const char *path = files_path(folder, "x");
+    const char *victim = files_path(folder, "victim");
+    files_write(victim, "theirs", 6);
+    file_fault_plant(victim);
+    bncl_status status = replace(path, "new", NULL);
+    file_fault_clear();
+    assert_int_equal(status, BNCL_OK);
+    files_expect(victim, "theirs", 6);
+    files_expect(path, "new", 3);
+    assert_true(lstat(path, &facts) == 0 && S_ISREG(facts.st_mode));
+    assert_int_equal(files_count(folder), 3); /* the planted link is not ours to remove */
+}
+
+/* The rename itself outlives a crash only when its folder is synced after it. */
+static void the_folder_is_synced_last(void **state)
+{
+    (void)state;
+    struct stat synced, facts;
+    const char *folder = files_folder();
+    const char *path = files_path(folder, "x");
+    file_fault_clear();
+    expect_replaced(path, "new");
+    assert_true(file_fault_synced(&synced));
+    assert_int_equal(stat(folder, &facts), 0);
+    assert_true(synced.st_dev == facts.st_dev && synced.st_ino == facts.st_ino);
+    file_fault_set("fsync", 2, 1, EIO); /* the path has its new content, whatever comes of this */
+    expect_replaced(path, "newer");
+    assert_int_equal(file_fault_clear(), 1);
+}
+
 static void two_at_once_do_not_meet(void **state)
 {
     (void)state;
@@ -281,6 +317,8 @@ int main(void)
         HARNESS_TEST(a_path_that_cannot_be_is_refused),
         HARNESS_TEST(a_bare_name_is_in_the_working_folder),
         HARNESS_TEST(a_taken_name_is_tried_around),
+        HARNESS_TEST(a_planted_temporary_is_not_written_to),
+        HARNESS_TEST(the_folder_is_synced_last),
         HARNESS_TEST(two_at_once_do_not_meet),
         HARNESS_TEST(without_commit_nothing_stays),
     };
