@@ -61,7 +61,7 @@ bncl_status fashion_set_read(const char *folder, const char *stem, fashion_set *
         idx_labelled_read(folder, stem, FASHION_SIDE, FASHION_SIDE, FASHION_CLASSES, &raw, err);
     if (status == BNCL_OK)
         status = convert(&raw, folder, stem, out, err);
-    else if (status == BNCL_ERROR_IO)
+    else if (status == BNCL_ERROR_IO && idx_labelled_missing(folder, stem))
         append_hint(err);
     idx_labelled_free(&raw);
     return status;

@@ -2,7 +2,8 @@
    mode does, saves the network, loads it into a fresh graph and compares. --help lists the options.
 
    fashion_model.c builds the network, fashion_trainer.c trains it, fashion_evaluator.c runs it over
-   the test set, fashion_data.c and idx.c read the images, fashion_options.c the command line. */
+   the test set, fashion_data.c and idx.c read the images, fashion_options.c the command line,
+   writable.c looks ahead whether the results can be written. */
 #include <errno.h>
 #include <stdio.h>
 #include <stdlib.h>
@@ -17,6 +18,7 @@
 #include "fashion_options.h"
 #include "fashion_trainer.h"
 #include "progress.h"
+#include "writable.h"
 
 #define EXIT_USAGE 2
 #define TEST_BATCH 1000
@@ -97,8 +99,7 @@ static bncl_status train_epoch(fashion_run *run, fashion_trainer *trainer, size_
     return BNCL_OK;
 }
 
-/* Saving after each epoch keeps what was learned if the run is interrupted, and shows early when
-   the file cannot be written. */
+/* Saving after each epoch keeps what was learned if the run is interrupted. */
 static bncl_status train_network(fashion_run *run, double *accuracy, bncl_error *err)
 {
     const fashion_options *options = &run->options;
@@ -148,7 +149,7 @@ static bncl_status show_train_mode(fashion_run *run, bncl_graph *graph, size_t b
     if (status == BNCL_OK)
         status = fashion_evaluator_run(run->evaluator, graph, count, batch, logits, err);
     if (status == BNCL_OK)
-        printf("  without eval(), batches of %-5zu  %.4f\n", batch,
+        printf("  without eval(), batches of %-5zu  %.4f\n", batch < count ? batch : count,
                fashion_accuracy(&run->test, logits, count));
     return status;
 }
@@ -220,6 +221,17 @@ static bncl_status write_logits(const fashion_run *run, bncl_error *err)
     return BNCL_OK;
 }
 
+/* Minutes of training are not to end with a name that cannot be written. */
+static bncl_status check_results(const fashion_options *options, bncl_error *err)
+{
+    bncl_status status = BNCL_OK;
+    if (options->load == NULL)
+        status = writable_check(options->output, true, err);
+    if (status == BNCL_OK && options->logits != NULL)
+        status = writable_check(options->logits, false, err);
+    return status;
+}
+
 static bncl_status run_fashion_run(fashion_run *run, bncl_error *err)
 {
     double accuracy = 0.0;
@@ -272,7 +284,9 @@ int main(int argc, char **argv)
         return fflush(stdout) == 0 ? EXIT_SUCCESS : EXIT_FAILURE;
     }
     progress_init(&run.bar);
-    bncl_status status = run_fashion_run(&run, &err);
+    bncl_status status = check_results(&run.options, &err);
+    if (status == BNCL_OK && !run.options.check)
+        status = run_fashion_run(&run, &err);
     progress_clear(&run.bar);
     if (status != BNCL_OK)
         fprintf(stderr, "fashion_mlp: %s: %s\n", bncl_status_string(status), err.text);

@@ -36,6 +36,8 @@ const char fashion_usage[] =
     "  --load FILE      do not train: load the network from FILE and test it\n"
     "  --logits FILE    write what the network gives for the test images: 32-bit floats in the\n"
     "                   machine's byte order, 10 an image\n"
+    "  --check          only check the options, and that the files can be written; print nothing\n"
+    "                   but what is wrong\n"
     "  --help           show this and exit\n"
     "  --version        show the version and exit\n"
     "\n"
@@ -55,6 +57,7 @@ enum option_code {
     OPTION_OUTPUT,
     OPTION_LOAD,
     OPTION_LOGITS,
+    OPTION_CHECK,
     OPTION_HELP,
     OPTION_VERSION
 };
@@ -71,6 +74,7 @@ static const struct option long_options[] = {
     {"output", required_argument, NULL, OPTION_OUTPUT},
     {"load", required_argument, NULL, OPTION_LOAD},
     {"logits", required_argument, NULL, OPTION_LOGITS},
+    {"check", no_argument, NULL, OPTION_CHECK},
     {"help", no_argument, NULL, OPTION_HELP},
     {"version", no_argument, NULL, OPTION_VERSION},
     {0},
@@ -176,6 +180,9 @@ static bncl_status parse_option(int code, const char *value, const char *word,
         return parse_text(code, value, &options->load, err);
     case OPTION_LOGITS:
         return parse_text(code, value, &options->logits, err);
+    case OPTION_CHECK:
+        options->check = true;
+        return BNCL_OK;
     case OPTION_HELP:
         options->help = true;
         return BNCL_OK;

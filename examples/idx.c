@@ -29,10 +29,11 @@ static bncl_status fail_errno(bncl_error *err, const char *verb, const char *pat
     return example_fail(err, BNCL_ERROR_IO, "cannot %s %s: %s", verb, path, strerror(cause));
 }
 
-/* gzopen would do, but the size on disk is wanted too. gzdopen owns the descriptor from then on. */
+/* gzopen would do, but the size on disk is wanted too, and a FIFO or a device of that name without
+   O_NONBLOCK could make it wait for ever. gzdopen owns the descriptor from then on. */
 static bncl_status open_file(const char *path, idx_file *out, bncl_error *err)
 {
-    int descriptor = open(path, O_RDONLY | O_CLOEXEC);
+    int descriptor = open(path, O_RDONLY | O_NONBLOCK | O_NOCTTY | O_CLOEXEC);
     if (descriptor < 0)
         return fail_errno(err, "open", path, errno);
     bncl_status status;
@@ -52,6 +53,14 @@ static bncl_status open_file(const char *path, idx_file *out, bncl_error *err)
     return status;
 }
 
+/* zlib's own words: before them it puts a name for the file, "<fd:3>: ", that means nothing to a
+   user. */
+static const char *zlib_words(const char *text)
+{
+    const char *end = strncmp(text, "<fd:", 4) == 0 ? strstr(text, ">: ") : NULL;
+    return end != NULL ? end + strlen(">: ") : text;
+}
+
 /* Why gzread gave less than was asked for: the disk, the compression, or the file's end. */
 static bncl_status fail_short(const idx_file *file, const char *what, size_t wanted, size_t got,
                               bncl_error *err)
@@ -65,8 +74,8 @@ static bncl_status fail_short(const idx_file *file, const char *what, size_t wan
         return example_fail(err, BNCL_ERROR_MEMORY, "out of memory for reading %s", file->path);
     if (code < 0 && code != Z_BUF_ERROR)
         return example_fail(err, BNCL_ERROR_FORMAT,
-                            "%s is damaged: expected %zu bytes of %s, got %s", file->path, wanted,
-                            what, text);
+                            "%s is damaged: expected %zu bytes of %s, but zlib says: %s",
+                            file->path, wanted, what, zlib_words(text));
     return example_fail(err, BNCL_ERROR_FORMAT,
                         "%s is truncated: expected %zu bytes of %s, got %zu", file->path, wanted,
                         what, got);
@@ -205,6 +214,22 @@ static bncl_status find_file(const char *folder, const char *stem, const char *k
     if (access(path, F_OK) != 0)
         *suffix = '.';
     return BNCL_OK;
+}
+
+bool idx_labelled_missing(const char *folder, const char *stem)
+{
+    static const char *const kinds[] = {"images-idx3", "labels-idx1"};
+    for (int i = 0; i < 2; ++i) {
+        char path[PATH_SIZE];
+        struct stat facts;
+        if (find_file(folder, stem, kinds[i], path, NULL) != BNCL_OK)
+            return false;
+        if (stat(path, &facts) != 0)
+            return errno == ENOENT || errno == ENOTDIR;
+        if (!S_ISREG(facts.st_mode) || access(path, R_OK) != 0)
+            return false;
+    }
+    return false;
 }
 
 static bncl_status check_labels(const char *path, const idx_labelled *set, size_t classes,

@@ -5,6 +5,7 @@
 #ifndef EXAMPLE_IDX_H
 #define EXAMPLE_IDX_H
 
+#include <stdbool.h>
 #include <stddef.h>
 #include <stdint.h>
 
@@ -40,6 +41,10 @@ typedef struct idx_labelled {
    range. */
 bncl_status idx_labelled_read(const char *folder, const char *stem, size_t rows, size_t columns,
                               size_t classes, idx_labelled *out, bncl_error *err);
+
+/* Whether the first of the two files that idx_labelled_read cannot open is not there at all, as
+   opposed to being no file that can be read. */
+bool idx_labelled_missing(const char *folder, const char *stem);
 
 /* Frees both arrays. An empty one is fine. */
 void idx_labelled_free(idx_labelled *set);

@@ -9,13 +9,9 @@
 #include <bncl/bncl.h>
 #include <bncl/opencl.h>
 
-#define N 64
-#define C 24
-#define X_AT 40 /* elements from the buffer's begin */
-#define Y_AT (X_AT + N * C)
-#define GAMMA_AT (Y_AT + N * C)
-#define TOTAL (GAMMA_AT + C)
 #define ALLOWED 2e-6
+enum { N = 64, C = 24 }; /* the others: elements from the buffer's begin */
+enum { X_AT = 40, Y_AT = X_AT + N * C, GAMMA_AT = Y_AT + N * C, TOTAL = GAMMA_AT + C };
 
 static cl_device_id find_device(const char *wanted)
 {
@@ -81,36 +77,40 @@ static double worst_error(const float *before, const float *after)
     return worst;
 }
 
-static cl_int run(cl_device_id device, float *before, float *after, bncl_error *err)
+/* The program's part. False where something failed: err says what. */
+static bool run(cl_device_id device, float *before, float *after, bncl_error *err)
 {
     cl_int code;
     cl_command_queue queue = NULL;
     cl_mem mem = NULL;
+    bncl_status status = BNCL_OK;
     cl_context context = clCreateContext(NULL, 1, &device, NULL, NULL, &code);
     if (!code)
         queue = clCreateCommandQueue(context, device, 0, &code);
     if (!code)
         mem = clCreateBuffer(context, CL_MEM_COPY_HOST_PTR, TOTAL * 4, before, &code);
-    if (!code && !normalize(context, device, queue, mem, err))
+    if (!code && !(status = normalize(context, device, queue, mem, err)))
         code = clEnqueueReadBuffer(queue, mem, CL_TRUE, 0, TOTAL * 4, after, 0, NULL, NULL);
-    if (mem != NULL)
-        clReleaseMemObject(mem);
-    if (queue != NULL)
-        clReleaseCommandQueue(queue);
-    if (context != NULL)
-        clReleaseContext(context);
-    return code;
+    const char *calls[] = {"clCreateContext", "clCreateCommandQueue", "clCreateBuffer",
+                           "clEnqueueReadBuffer"};
+    if (code) /* each call before the failing one has given something */
+        snprintf(err->text, sizeof err->text, "%s: OpenCL error %d",
+                 calls[(context != NULL) + (queue != NULL) + (mem != NULL)], (int)code);
+    clReleaseMemObject(mem); /* the loader refuses a NULL, no more */
+    clReleaseCommandQueue(queue);
+    clReleaseContext(context);
+    return !code && !status;
 }
 
 int main(int argc, char **argv)
 {
     float before[TOTAL], after[TOTAL];
-    bncl_error err = {{0}};
+    bncl_error err = {"no OpenCL device found, or none on such a platform: is a driver installed? "
+                      "On Debian, pocl-opencl-icd runs OpenCL on any CPU"};
     cl_device_id device = find_device(argc > 1 ? argv[1] : "");
     bncl_random_uniform(1, 0, -3.0f, 5.0f, before, TOTAL);
-    cl_int code = device != NULL ? run(device, before, after, &err) : CL_DEVICE_NOT_FOUND;
-    if (code || err.text[0] != '\0') {
-        fprintf(stderr, "interop: %s (OpenCL error %d)\n", err.text, (int)code);
+    if (device == NULL || !run(device, before, after, &err)) {
+        fprintf(stderr, "interop: %s\n", err.text);
         return EXIT_FAILURE;
     }
     double worst = worst_error(before, after);

@@ -19,4 +19,5 @@ examples_fashion_mlp_SOURCES = \
 	examples/fashion_options.c examples/fashion_options.h \
 	examples/fashion_trainer.c examples/fashion_trainer.h \
 	examples/idx.c examples/idx.h \
-	examples/progress.c examples/progress.h
+	examples/progress.c examples/progress.h \
+	examples/writable.c examples/writable.h

@@ -46,20 +46,37 @@ static int terminal_columns(FILE *stream)
     return size.ws_col < LINE_SIZE ? size.ws_col : LINE_SIZE - 1;
 }
 
+/* How much of `right` is shown: it loses its last part, two blanks and what follows them, as long
+   as it has several and leaves the bar too little room. */
+static int shown_length(int room, const char *right)
+{
+    int length = (int)strlen(right);
+    while (room - length < BAR_CELLS_MIN) {
+        int shorter = length - 1;
+        while (shorter > 0 && strncmp(right + shorter, "  ", 2) != 0)
+            --shorter;
+        if (shorter <= 0)
+            break;
+        length = shorter;
+    }
+    return length;
+}
+
 void progress_format(char *out, size_t size, int columns, const char *left, double fraction,
                      const char *right)
 {
-    int room = columns - 1 - (int)strlen(left) - (int)strlen(right) - (int)strlen(" [] ");
-    int cells = room < BAR_CELLS_MAX ? room : BAR_CELLS_MAX;
+    int room = columns - 1 - (int)strlen(left) - (int)strlen(" [] ");
+    int shown = shown_length(room, right);
+    int cells = room - shown < BAR_CELLS_MAX ? room - shown : BAR_CELLS_MAX;
     if (cells < BAR_CELLS_MIN) {
-        snprintf(out, size, "%s %s", left, right);
+        snprintf(out, size, "%s %.*s", left, shown, right);
     } else {
         const double clamped = fraction > 0.0 ? (fraction < 1.0 ? fraction : 1.0) : 0.0;
         char bar[BAR_CELLS_MAX + 1];
         memset(bar, '.', (size_t)cells);
         memset(bar, '#', (size_t)(clamped * cells));
         bar[cells] = '\0';
-        snprintf(out, size, "%s [%s] %s", left, bar, right);
+        snprintf(out, size, "%s [%s] %.*s", left, bar, shown, right);
     }
     size_t limit = columns > 1 ? (size_t)columns - 1 : 0;
     if (limit < size && strlen(out) > limit)

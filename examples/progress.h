@@ -30,8 +30,9 @@ void progress_draw(progress *bar, const char *left, double fraction, const char 
 void progress_clear(progress *bar);
 
 /* Writes the line that progress_draw shows on a terminal of `columns` into out, of `size` bytes:
-   the last column stays free, the bar goes where it would get too short, the text is cut where even
-   that does not fit. Texts are ASCII. */
+   the last column stays free. Where the bar would get too short, the parts of `right`, which two
+   blanks set apart, go one by one from the last; then the bar goes; then the text is cut. Texts are
+   ASCII. */
 void progress_format(char *out, size_t size, int columns, const char *left, double fraction,
                      const char *right);
 

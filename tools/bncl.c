@@ -14,7 +14,8 @@ static void print_usage(FILE *out)
         "Usage: bncl devices | --help | --version\n"
         "\n"
         "  devices    list the OpenCL devices, as BNCL_DEVICE and bncl_context_create name them,\n"
-        "             and mark the one that is taken when nothing names another\n",
+        "             and mark with a star the one that a program gets which names none: what\n"
+        "             BNCL_DEVICE says, else the library's choice\n",
         out);
 }
 
@@ -36,17 +37,32 @@ static void print_device(const bncl_device_info *info, bool chosen)
         printf("        no OpenCL C compiler: cannot be used\n");
 }
 
-/* The index of the device that an unnamed choice takes; empty when there is none. */
-static void chosen_index(char *out, size_t size)
+/* The index of the device that an unnamed choice takes; empty when it fails. */
+static bncl_status chosen_index(char *out, size_t size, bncl_error *err)
 {
     bncl_context *context = NULL;
     bncl_device_info info;
     out[0] = '\0';
-    if (bncl_context_create(NULL, &context, NULL) != BNCL_OK)
-        return;
-    if (bncl_context_device(context, &info, NULL) == BNCL_OK)
+    bncl_status status = bncl_context_create(NULL, &context, err);
+    if (status != BNCL_OK)
+        return status;
+    status = bncl_context_device(context, &info, err);
+    if (status == BNCL_OK)
         snprintf(out, size, "%s", info.index);
     bncl_context_destroy(context);
+    return status;
+}
+
+/* Prints the devices. That none can be taken is said after them: the list is what helps. */
+static int show_devices(const bncl_device_info *devices, size_t count)
+{
+    bncl_error err;
+    char chosen[sizeof devices->index];
+    bncl_status status = chosen_index(chosen, sizeof chosen, &err);
+    for (size_t i = 0; i < count; ++i)
+        print_device(&devices[i], strcmp(devices[i].index, chosen) == 0);
+    fflush(stdout);
+    return status == BNCL_OK ? EXIT_SUCCESS : fail("choosing a device", &err);
 }
 
 static int list_devices(void)
@@ -60,15 +76,13 @@ static int list_devices(void)
         return EXIT_FAILURE;
     }
     int code = EXIT_SUCCESS;
-    char chosen[sizeof devices->index];
-    chosen_index(chosen, sizeof chosen);
     if (bncl_device_list(devices, capacity, &count, &err) != BNCL_OK)
         code = fail("listing devices", &err);
     else if (count == 0)
         puts("no OpenCL device: is a driver installed? On Debian, pocl-opencl-icd runs OpenCL on "
              "any CPU");
-    for (size_t i = 0; i < count && i < capacity && code == EXIT_SUCCESS; ++i)
-        print_device(&devices[i], strcmp(devices[i].index, chosen) == 0);
+    else
+        code = show_devices(devices, count < capacity ? count : capacity);
     free(devices);
     return code;
 }

@@ -3,19 +3,23 @@
 same shape, evaluates the 10,000 test images, and sets its logits beside the library's.
 
     build/examples/fashion_mlp --load fashion_mlp.safetensors --logits logits.f32
-    tools/compare_pytorch.py fashion_mlp.safetensors logits.f32
+    tools/compare_pytorch.py [--data FOLDER] fashion_mlp.safetensors logits.f32
 
-Needs Debian's python3-torch and python3-numpy. Exits 1 when a logit differs by more than 1e-4, or a
-prediction where PyTorch's two best logits differ by more than that."""
+The test images are in FOLDER; else in that of the environment's FASHION_MNIST_DIR; else in that of
+Debian's package dataset-fashion-mnist. Needs Debian's python3-torch and python3-numpy. Exits 1 when
+a logit differs by more than 1e-4, or a prediction where PyTorch's two best logits differ by more
+than that."""
+import argparse
 import gzip
 import json
+import os
 import struct
 import sys
 
 import numpy
 import torch
 
-DATA = "/usr/share/datasets/fashion-mnist/"
+DATA = os.environ.get("FASHION_MNIST_DIR") or "/usr/share/datasets/fashion-mnist"
 BOUND = 1e-4
 
 
@@ -48,20 +52,35 @@ class Model(torch.nn.Module):
         return self.fc3(x)
 
 
+def read_idx(folder, name, header_bytes):
+    """The values of FOLDER/NAME.gz or, as in fashion_mlp, of the plain file where there is none."""
+    path = os.path.join(folder, name)
+    packed = os.path.exists(path + ".gz")
+    with gzip.open(path + ".gz") if packed else open(path, "rb") as file:
+        return numpy.frombuffer(file.read()[header_bytes:], numpy.uint8)
+
+
+def parse_arguments():
+    parser = argparse.ArgumentParser(
+        description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
+    parser.add_argument("--data", metavar="FOLDER", default=DATA)
+    parser.add_argument("network", help="what fashion_mlp saved")
+    parser.add_argument("logits", help="what fashion_mlp --logits wrote")
+    return parser.parse_args()
+
+
 def main():
-    if len(sys.argv) != 3:
-        sys.exit(__doc__)
+    arguments = parse_arguments()
     model = Model()
-    model.load_state_dict(read_safetensors(sys.argv[1]), strict=True)
+    model.load_state_dict(read_safetensors(arguments.network), strict=True)
     model.eval()
-    with gzip.open(DATA + "t10k-images-idx3-ubyte.gz") as file:
-        images = numpy.frombuffer(file.read()[16:], numpy.uint8).reshape(-1, 784)
-    with gzip.open(DATA + "t10k-labels-idx1-ubyte.gz") as file:
-        labels = torch.from_numpy(numpy.frombuffer(file.read()[8:], numpy.uint8).astype("int64"))
+    images = read_idx(arguments.data, "t10k-images-idx3-ubyte", 16).reshape(-1, 784)
+    labels = torch.from_numpy(
+        read_idx(arguments.data, "t10k-labels-idx1-ubyte", 8).astype("int64"))
     pixels = torch.from_numpy(images.astype("float32"))
     with torch.no_grad():
         theirs = model((pixels / 255 - 0.2860) / 0.3530)
-    ours = torch.from_numpy(numpy.fromfile(sys.argv[2], numpy.float32).reshape(-1, 10))
+    ours = torch.from_numpy(numpy.fromfile(arguments.logits, numpy.float32).reshape(-1, 10))
     difference = (ours - theirs).abs().max().item()
     best = theirs.topk(2).values
     clear = best[:, 0] - best[:, 1] > BOUND

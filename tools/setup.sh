@@ -5,7 +5,8 @@
 # It keeps going where an earlier run stopped: each function first looks whether it has work to do.
 
 build=${root:?}/build
-child=
+child=''
+installing=''
 
 say() {
     printf '==> %s\n' "$*"
@@ -18,12 +19,29 @@ die() {
 }
 
 # When this shell is told to stop, what it started must stop too: otherwise a compiler would go on
-# writing into the folder that the next run works in.
+# writing into the folder that the next run works in. The one exception is apt-get: a dpkg that is
+# killed half-way leaves the system half-installed, so its end is awaited. Who does not want to wait
+# says so a second time, apt-get then goes on alone; not within the first second, for timeout(1)
+# sends every signal twice.
 stop() {
     trap - EXIT
-    [ -z "$child" ] || kill -TERM "$child" 2>/dev/null
+    if [ -n "$installing" ]; then
+        trap '' HUP INT TERM
+        printf '\n%s: packages are being installed; stopping half-way would leave them broken\n' \
+            "${0##*/}" >&2
+        printf 'Waiting for that to end. (To leave it to itself, stop this once more.)\n' >&2
+        sleep 1
+        trap 'abandon "$1"' HUP INT TERM
+    elif [ -n "$child" ]; then
+        kill -TERM "$child" 2>/dev/null
+    fi
     [ -z "$child" ] || wait "$child" 2>/dev/null
     printf '\n%s: stopped; run it again to take up from here\n' "${0##*/}" >&2
+    exit "$1"
+}
+
+abandon() {
+    printf '\n%s: stopped; apt-get goes on by itself, its output in %s\n' "${0##*/}" "$log" >&2
     exit "$1"
 }
 trap 'stop 129' HUP
@@ -47,7 +65,22 @@ step() {
     step_name=$1
     say "$2"
     shift 2
-    logged "$step_name" "$@" || step_failed "$step_name" "$*"
+    logged "$step_name" "$@" || step_failed "$step_name" "$(as_typed "$@")"
+}
+
+# A command as a user would type it, who knows nothing of this file's functions.
+as_typed() {
+    case $1 in
+    in_folder)
+        printf 'cd %s && ' "$2"
+        shift 2
+        ;;
+    apt_install)
+        printf 'apt-get install -y --no-install-recommends '
+        shift
+        ;;
+    esac
+    printf '%s' "$*"
 }
 
 step_failed() {
@@ -151,8 +184,11 @@ apt_get() {
         -o Dpkg::Use-Pty=0 "$@"
 }
 
-# An earlier run that was stopped while packages were being unpacked left dpkg half-way.
+# An earlier run that was killed while packages were being unpacked left dpkg half-way. Signals that
+# go to all processes at once, from a terminal or from timeout(1), must not reach apt-get: see
+# `stop'.
 apt_install() {
+    trap '' HUP INT TERM
     apt_get update || echo "no fresh package lists; going on with those there are"
     apt_get install -y --no-install-recommends "$@" && return 0
     as_root env DEBIAN_FRONTEND=noninteractive dpkg --configure -a &&
@@ -186,8 +222,10 @@ install_needs() {
     printf '%s\n' "$lacking" | sed 's/^/      /'
     # shellcheck disable=SC2086 # one argument a package
     may_install $packages
+    installing=yes
     # shellcheck disable=SC2086
     step install "Installing these packages and what they need" apt_install $packages
+    installing=
     lacking=$(missing "$@")
     [ -z "$lacking" ] || die "still missing, though the packages were installed:
 $lacking"
@@ -195,9 +233,22 @@ $lacking"
 
 # ---- building ----
 
+# Neither autoconf nor make can quote a path: what they or the shell read as more than itself must
+# not be in it.
+check_root() {
+    case $root in
+    *[][:space:][:cntrl:][\"\'\`\\\#\$\&\;:\(\)\<\>\|\*\?]*)
+        die "the source is in a folder whose path autoconf and make cannot work with, '$root': \
+there is a blank, a quote or another special character in it. Move or copy the source to a path \
+without such characters, and run this from there."
+        ;;
+    esac
+}
+
 # Takes build/ for this run. A run that comes while another is at work there waits for it: the lock
 # lives as long as any process of that run, on file descriptor 9.
 open_build() {
+    check_root
     if [ ! -d "$build" ] && ! mkdir "$build" 2>/dev/null; then
         die "$root must be writable, for the build goes to its folder build/, but $(id -un) may \
 not write there. Copy the source to a folder of your own and run this from there."

@@ -13,12 +13,14 @@
 #define OUTPUT_SIZE 65536
 #define TEST_IMAGES 100
 
-/* Runs examples/COMMAND, which ends with its arguments, and expects the exit status. Returns what
-   it wrote to stdout and stderr, held. */
-static char *run(int expected, const char *command)
+/* Runs COMMAND of the build folder, which ends with its arguments, with VARIABLE=VALUE or nothing
+   added to its environment, and expects the exit status. Returns what it wrote to stdout and
+   stderr, held. */
+static char *run_with(const char *environment, int expected, const char *command)
 {
     const char *build = getenv("top_builddir");
-    const char *line = harness_text("%s/examples/%s 2>&1", build != NULL ? build : ".", command);
+    const char *line =
+        harness_text("%s %s/%s 2>&1", environment, build != NULL ? build : ".", command);
     char *output = harness_memory(OUTPUT_SIZE, 1);
     FILE *pipe = popen(line, "r");
     if (pipe == NULL)
@@ -30,6 +32,11 @@ static char *run(int expected, const char *command)
         harness_fail("%s: expected exit status %d, got wait status 0x%x and: %s", line, expected,
                      (unsigned)status, output);
     return output;
+}
+
+static char *run(int expected, const char *example)
+{
+    return run_with("", expected, harness_text("examples/%s", example));
 }
 
 static void expect_text(const char *output, const char *text)
@@ -67,7 +74,30 @@ static void interop_works_in_the_callers_memory(void **state)
 {
     device_of(state);
     expect_text(run(0, "interop"), "largest error");
-    expect_text(run(1, "interop 'no such platform'"), "OpenCL error -1");
+    expect_text(run(1, "interop 'no such platform'"), "no OpenCL device found");
+}
+
+static void without_a_device_they_say_what_helps(void **state)
+{
+    device_of(state);
+    const char *const commands[] = {"batch_norm", "sequence", "interop"};
+    for (size_t i = 0; i < sizeof commands / sizeof commands[0]; ++i) {
+        const char *command = harness_text("examples/%s", commands[i]);
+        const char *output = run_with("OCL_ICD_VENDORS=/nonexistent", 1, command);
+        expect_text(output, "no OpenCL device");
+        expect_text(output, "pocl-opencl-icd");
+    }
+}
+
+static void the_tool_marks_the_device_that_is_taken(void **state)
+{
+    device_of(state);
+    expect_text(run_with("", 0, "tools/bncl devices"), "* 0:0 ");
+    const char *output = run_with("BNCL_DEVICE=zzz", 1, "tools/bncl devices");
+    expect_text(output, "  0:0 ");
+    expect_text(output, "bncl: choosing a device: no OpenCL device matches 'zzz'");
+    expect_text(run_with("OCL_ICD_VENDORS=/nonexistent BNCL_DEVICE=zzz", 0, "tools/bncl devices"),
+                "no OpenCL device: is a driver installed?");
 }
 
 static void the_command_line_is_checked(void **state)
@@ -108,7 +138,8 @@ static void a_network_is_trained_saved_and_loaded(void **state)
                                              folder, folder, logits));
     expect_text(output, "\nepoch 3/3 ");
     expect_text(output, "same prediction and same logits, bit for bit, on all 100 test images");
-    expect_text(output, "without eval(), batches of 2");
+    expect_text(output, "without eval(), batches of 100 ");
+    expect_text(output, "without eval(), batches of 2 ");
     double accuracy = -1.0;
     assert_int_equal(sscanf(last_line(output), "test accuracy: %lf", &accuracy), 1);
     assert_true(accuracy >= 0.8 && accuracy <= 1.0);
@@ -150,8 +181,6 @@ static void what_is_wrong_is_said(void **state)
                 "dataset-fashion-mnist");
     expect_text(run(1, harness_text("fashion_mlp --data %s --device 'no such device'", folder)),
                 "no such device");
-    expect_text(run(1, harness_text("fashion_mlp --data %s --output %s/none/a", folder, folder)),
-                harness_text("%s/none/a", folder));
     files_write(files_path(folder, "text"), "no network\n", 11);
     expect_text(run(1, harness_text("fashion_mlp --data %s --load %s/text", folder, folder)),
                 harness_text("%s/text", folder));
@@ -161,16 +190,76 @@ static void what_is_wrong_is_said(void **state)
         "try a smaller --lr");
 }
 
+typedef struct hopeless {
+    const char *option, *name; /* the name is in the test's folder, unless it begins with a slash */
+    const char *words;         /* in the text */
+} hopeless;
+
+static const hopeless hopeless_files[] = {
+    {"output", "none/a", "/none: No such file or directory"},
+    {"output", "old/a", "/old is not a folder"},
+    {"output", ".", "expected a file, got a folder"},
+    {"output", "new/", "No such file or directory"},
+    {"output", "/dev/null", "cannot replace /dev/null: not a regular file"},
+    {"output", "/proc/a", "no file can be made in its folder /proc"},
+    {"logits", "none/a", "/none: No such file or directory"},
+    {"logits", ".", "expected a file, got a folder"},
+    {"logits", "/proc/a", "no file can be made in its folder /proc"},
+};
+
+/* Before any training, and whatever else is wrong: here there is no data either. */
+static void files_that_cannot_be_written_are_refused_first(void **state)
+{
+    device_of(state);
+    const char *folder = files_folder();
+    files_write(files_path(folder, "old"), "kept", 4);
+    for (size_t i = 0; i < sizeof hopeless_files / sizeof hopeless_files[0]; ++i) {
+        const hopeless *row = &hopeless_files[i];
+        if (strncmp(row->name, "/proc", 5) == 0 && access("/proc/self", F_OK) != 0)
+            continue;
+        const char *path = row->name[0] == '/' ? row->name : files_path(folder, row->name);
+        const char *output = run(1, harness_text("fashion_mlp --data %s --output %s/b --%s %s",
+                                                 folder, folder, row->option, path));
+        expect_text(output, row->words);
+        assert_null(strstr(output, "device "));
+    }
+    assert_int_equal(files_count(folder), 1);
+    files_expect(files_path(folder, "old"), "kept", 4);
+}
+
+static void checking_leaves_no_trace(void **state)
+{
+    device_of(state);
+    const char *folder = files_folder();
+    files_write(files_path(folder, "old"), "kept", 4);
+    assert_int_equal(symlink("nowhere/a", files_path(folder, "link")), 0);
+    const char *const names[] = {"old", "new", "link"};
+    for (size_t i = 0; i < sizeof names / sizeof names[0]; ++i) {
+        const char *path = files_path(folder, names[i]);
+        const char *line = harness_text("fashion_mlp --check --output %s --logits %s", path, path);
+        assert_string_equal(run(0, line), "");
+    }
+    assert_string_equal(run(0, "fashion_mlp --check --load x --output /none/a --logits /dev/null"),
+                        "");
+    expect_text(run(2, "fashion_mlp --check --batch 1"), "--batch: expected");
+    assert_int_equal(files_count(folder), 2);
+    files_expect(files_path(folder, "old"), "kept", 4);
+}
+
 int main(void)
 {
     const struct CMUnitTest tests[] = {
         HARNESS_TEST(batch_norm_tracks_in_training_only),
         HARNESS_TEST(sequence_layouts_agree),
         HARNESS_TEST(interop_works_in_the_callers_memory),
+        HARNESS_TEST(without_a_device_they_say_what_helps),
+        HARNESS_TEST(the_tool_marks_the_device_that_is_taken),
         HARNESS_TEST(the_command_line_is_checked),
         HARNESS_TEST(a_network_is_trained_saved_and_loaded),
         HARNESS_TEST(one_seed_gives_one_file),
         HARNESS_TEST(what_is_wrong_is_said),
+        HARNESS_TEST(files_that_cannot_be_written_are_refused_first),
+        HARNESS_TEST(checking_leaves_no_trace),
     };
     cmocka_set_message_output(CM_OUTPUT_TAP);
     return cmocka_run_group_tests(tests, device_open, device_close);

@@ -43,7 +43,7 @@ static void defaults_are_as_documented(void **state)
     assert_string_equal(options.output, "fashion_mlp.safetensors");
     assert_null(options.load);
     assert_null(options.logits);
-    assert_false(options.help || options.version);
+    assert_false(options.check || options.help || options.version);
 }
 
 static void the_environment_names_the_folder(void **state)
@@ -73,6 +73,7 @@ static void options_are_taken(void **state)
     assert_string_equal(parsed(WORDS("--logits=c")).logits, "c");
     assert_true(parsed(WORDS("--lr", "1e-3")).lr == 1e-3);
     assert_true(parsed(WORDS("--final-lr", "1000")).final_lr == 1000.0);
+    assert_true(parsed(WORDS("--check", "--seed=3")).check);
     assert_true(parsed(WORDS("--help", "--nonsense")).help);
     assert_true(parsed(WORDS("--version")).version);
 }
@@ -110,6 +111,8 @@ static const refusal refusals[] = {
     {"--device=", NULL, "--device: expected a name"},
     {"--load", NULL, "--load: expected a value, got none"},
     {"--help=3", NULL, "--help takes no value"},
+    {"--check=1", NULL, "--check takes no value"},
+    {"--check", "--bogus", "there is no option '--bogus'"},
     {"--nonsense", "3", "there is no option '--nonsense'"},
     {"-x", NULL, "there is no option '-x'"},
     {"-xy", NULL, "there is no option '-x'"},
@@ -138,8 +141,8 @@ static void the_usage_names_every_option(void **state)
     (void)state;
     const char *const names[] = {"--batch N",     "--epochs N",  "--lr X",        "--final-lr X",
                                  "--momentum X",  "--seed N",    "--device TEXT", "--data FOLDER",
-                                 "--output FILE", "--load FILE", "--logits FILE", "--help",
-                                 "--version"};
+                                 "--output FILE", "--load FILE", "--logits FILE", "--check",
+                                 "--help",        "--version"};
     for (size_t i = 0; i < sizeof names / sizeof names[0]; ++i)
         if (strstr(fashion_usage, names[i]) == NULL)
             harness_fail("the usage does not name %s", names[i]);

@@ -2,6 +2,7 @@
    missing, truncated or wrong in any way is refused with a text that says so. */
 #include <math.h>
 #include <string.h>
+#include <sys/stat.h>
 #include <unistd.h>
 #include <zlib.h>
 
@@ -113,6 +114,17 @@ static void what_is_no_file_is_refused(void **state)
     refused(idx_read("x", 4, any, &array, &err), BNCL_ERROR_ARGUMENT, &err, WORDS("1 to 3", "4"));
 }
 
+/* A reader that waits for somebody to write would wait for ever: the alarm ends the test then. */
+static void a_fifo_is_refused_at_once(void **state)
+{
+    (void)state;
+    const char *path = files_path(folder, "fifo");
+    assert_int_equal(mkfifo(path, 0600), 0);
+    alarm(30);
+    read_refused(path, BNCL_ERROR_IO, WORDS("fifo", "not a regular file"));
+    alarm(0);
+}
+
 static void truncation_is_refused_at_every_length(void **state)
 {
     (void)state;
@@ -138,7 +150,7 @@ static void damaged_compression_is_refused(void **state)
     uint8_t *stream = files_read(gzip("whole.gz", content, bytes), &packed);
     stream[packed - 8] ^= 1; /* the checksum's first byte */
     read_refused(write_bytes("sum.gz", stream, packed), BNCL_ERROR_FORMAT,
-                 WORDS("sum.gz is damaged"));
+                 WORDS("sum.gz is damaged", "zlib says: incorrect data check"));
 }
 
 /* zlib finds a wrong checksum while it gives the last values, but only where the piece of the file
@@ -248,6 +260,24 @@ static void a_missing_set_names_the_package(void **state)
                 WORDS("train-labels-idx1-ubyte.gz", "No such file", "dataset-fashion-mnist"));
 }
 
+/* What is in the way of a file does not go away when a package is installed. */
+static void a_set_that_is_no_file_does_not(void **state)
+{
+    (void)state;
+    const char *const names[] = {"train-labels-idx1-ubyte.gz", "train-images-idx3-ubyte.gz"};
+    idx_file_write_set(folder, "train", 12, 12, 1);
+    for (int i = 0; i < 2; ++i) {
+        fashion_set set = {0};
+        bncl_error err = {{0}};
+        assert_int_equal(mkfifo(files_path(folder, names[i]), 0600), 0);
+        alarm(30);
+        refused(fashion_set_read(folder, "train", &set, &err), BNCL_ERROR_IO, &err,
+                WORDS(names[i], "not a regular file"));
+        alarm(0);
+        assert_null(strstr(err.text, "dataset-fashion-mnist"));
+    }
+}
+
 static void a_set_that_does_not_agree_is_refused(void **state)
 {
     (void)state;
@@ -269,6 +299,7 @@ int main(void)
         IN_FOLDER(plain_and_gzip_are_read),
         IN_FOLDER(no_values_are_fine),
         IN_FOLDER(what_is_no_file_is_refused),
+        IN_FOLDER(a_fifo_is_refused_at_once),
         IN_FOLDER(truncation_is_refused_at_every_length),
         IN_FOLDER(damaged_compression_is_refused),
         IN_FOLDER(a_damaged_checksum_behind_all_values_is_refused),
@@ -278,6 +309,7 @@ int main(void)
         IN_FOLDER(a_set_is_normalized),
         IN_FOLDER(the_packed_name_goes_first),
         IN_FOLDER(a_missing_set_names_the_package),
+        IN_FOLDER(a_set_that_is_no_file_does_not),
         IN_FOLDER(a_set_that_does_not_agree_is_refused),
     };
     cmocka_set_message_output(CM_OUTPUT_TAP);

@@ -40,6 +40,25 @@ static void narrow_terminals_lose_the_bar_then_text(void **state)
     expect_line(0, 0.5, "");
 }
 
+static void expect_parts(int columns, const char *expected)
+{
+    char line[512];
+    progress_format(line, sizeof line, columns, "epoch 1/5", 0.5,
+                    "loss 0.4321  accuracy 0.8765  12345 samples/s");
+    assert_string_equal(line, expected);
+}
+
+static void narrow_terminals_lose_the_last_part_first(void **state)
+{
+    (void)state;
+    expect_parts(64, "epoch 1/5 [##...] loss 0.4321  accuracy 0.8765  12345 samples/s");
+    expect_parts(63, "epoch 1/5 [##########...........] loss 0.4321  accuracy 0.8765");
+    expect_parts(47, "epoch 1/5 [##...] loss 0.4321  accuracy 0.8765");
+    expect_parts(46, "epoch 1/5 [##########...........] loss 0.4321");
+    expect_parts(30, "epoch 1/5 [##...] loss 0.4321");
+    expect_parts(29, "epoch 1/5 loss 0.4321");
+}
+
 static void no_width_overflows_the_line(void **state)
 {
     (void)state;
@@ -69,6 +88,7 @@ int main(void)
         HARNESS_TEST(the_bar_fills),
         HARNESS_TEST(a_fraction_out_of_range_stays_in_the_bar),
         HARNESS_TEST(narrow_terminals_lose_the_bar_then_text),
+        HARNESS_TEST(narrow_terminals_lose_the_last_part_first),
         HARNESS_TEST(no_width_overflows_the_line),
         HARNESS_TEST(nothing_is_drawn_without_a_terminal),
     };
