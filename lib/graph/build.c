@@ -184,8 +184,11 @@ static bncl_status batch_norm_shape(const bncli_layer *layer, bncli_batch_norm_s
     else
         state->layout = last ? BNCL_LAYOUT_NLC : BNCL_LAYOUT_NCL;
     state->channels = shape->dims[shape->rank == 2 && last ? 1 : 0];
-    if (state->channels == 0 || state->channels > INT32_MAX)
-        return bncli_fail(err, BNCL_ERROR_SHAPE, "%s: expected 1 to %d channels, got %zu",
+    if (state->channels == 0)
+        return bncli_fail(err, BNCL_ERROR_SHAPE, "%s: expected at least 1 channel, got 0",
+                          layer->name);
+    if (state->channels > INT32_MAX)
+        return bncli_fail(err, BNCL_ERROR_SHAPE, "%s: expected at most %d channels, got %zu",
                           layer->name, INT32_MAX, state->channels);
     return BNCL_OK;
 }

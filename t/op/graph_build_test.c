@@ -121,6 +121,9 @@ static void shapes_refused(void **state)
                    BNCL_ERROR_SHAPE, "bn: expected 2D or 3D input (got 4D input)");
     device_refused(d, bncl_graph_batch_norm(graph, "bn", none, NULL, &out, &d->err),
                    BNCL_ERROR_SHAPE, "bn: ");
+    const bncl_value many = input_of(d, graph, 1, (size_t)INT32_MAX + 1, 0, 0);
+    device_refused(d, bncl_graph_batch_norm(graph, "bn", many, NULL, &out, &d->err),
+                   BNCL_ERROR_SHAPE, "bn: expected at most 2147483647 channels, got 2147483648");
     device_refused(d, bncl_graph_add(graph, "sum", flat, wide, &out, &d->err), BNCL_ERROR_SHAPE,
                    "sum: ");
     device_refused(d, bncl_graph_add(graph, "sum", other, wide, &out, &d->err), BNCL_ERROR_SHAPE,
