@@ -1,7 +1,7 @@
-/* The sums of backward over tiles, layout NCL (see tile_inner.cl):
+/* The sums of backward over tiles, layouts NCL and NCHW (see tile_inner.cl):
    sum dy and sum dy*((x - mean_hi) - mean_lo).
 
-     x, dy    [outer][channels][inner]
+     x, dy    [outer][channels][inner], each with strides of its own
      partial  [4][tiles][channels]: sum dy, its rounding error, sum dy*(x-mean), its rounding error
 
    A lane's 16 steps make four chains of four, which add in order as sums of two floats, and so do
@@ -72,8 +72,9 @@ void tile_store(tile_sum sum, __global float *partial, size_t pairs)
     partial[pairs] = finite ? sum.lo - (hi - sum.hi) : 0.0f;
 }
 
-__kernel void batch_norm_backward_inner(__global const storage_t *x, ulong x_at,
-                                        __global const storage_t *dy, ulong dy_at,
+__kernel void batch_norm_backward_inner(__global const storage_t *x, ulong x_at, ulong x_outer,
+                                        ulong x_channel, __global const storage_t *dy,
+                                        ulong dy_at, ulong dy_outer, ulong dy_channel,
                                         __global const float *mean_hi, ulong mean_hi_at,
                                         __global const float *mean_lo, ulong mean_lo_at,
                                         __global float *partial, ulong partial_at, uint has_lo,
@@ -93,8 +94,8 @@ __kernel void batch_norm_backward_inner(__global const storage_t *x, ulong x_at,
 
     floatv v[STEPS][ITEM_VECTORS], g[STEPS][ITEM_VECTORS];
     twofold s[ITEM_VECTORS], q[ITEM_VECTORS];
-    tile_load(v, x + x_at, t, 0.0f);
-    tile_load(g, dy + dy_at, t, 0.0f);
+    tile_load(v, x + x_at + t.channel * x_channel, x_outer, t, 0.0f);
+    tile_load(g, dy + dy_at + t.channel * dy_channel, dy_outer, t, 0.0f);
     for (uint u = 0; u < ITEM_VECTORS; ++u) {
         twofold s_sum, q_sum;
         s_sum.hi = s_sum.lo = q_sum.hi = q_sum.lo = 0.0f;

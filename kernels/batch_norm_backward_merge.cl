@@ -6,12 +6,14 @@
                                   k1 = gamma*invstd, k2 = dbeta/n, k3 = invstd*dgamma/n
      dgamma, dbeta [channels]
 
+   With ACCUMULATE they are added to what dgamma and dbeta hold.
    With FROZEN statistics `invstd` holds running_var, and dx = k1*dy.
    Grid: one work-item a channel. Traffic: 16 bytes read per tile and channel. */
 #define HAS_GAMMA 1
 #define HAS_DGAMMA 2
 #define HAS_DBETA 4
 #define FROZEN 8
+#define ACCUMULATE 16
 
 typedef struct {
     twofold s, q;
@@ -74,7 +76,7 @@ __kernel void batch_norm_backward_merge(__global const float *partial, ulong par
     coefficients[3 * (size_t)channels] = divide(db, (float)count);
     coefficients[4 * (size_t)channels] = divide(invstd * dg, (float)count);
     if (flags & HAS_DGAMMA)
-        dgamma[dgamma_at + c] = dg;
+        dgamma[dgamma_at + c] = flags & ACCUMULATE ? dgamma[dgamma_at + c] + dg : dg;
     if (flags & HAS_DBETA)
-        dbeta[dbeta_at + c] = db;
+        dbeta[dbeta_at + c] = flags & ACCUMULATE ? dbeta[dbeta_at + c] + db : db;
 }

@@ -1,6 +1,7 @@
 /* The sums of backward over tiles, channels innermost: sum dy and sum dy*((x - mean_hi) - mean_lo).
 
-     x, dy    [count][channels]; blocks and tiles as in batch_norm_statistics_rows.cl
+     x, dy    [count][channels], each with its own stride from row to row; blocks and tiles as in
+              batch_norm_statistics_rows.cl
      partial  [4][tiles][channels]: sum dy, its rounding error, sum dy*(x-mean), its rounding error
 
    Leaf: 16 rows; in it rows r = k (mod 4) add in order to chain k. All chains of a tile add in
@@ -41,34 +42,35 @@ tile_sums tile_collect(tile_sums sums, leaf_sums chain)
     return sums;
 }
 
-tile_sums leaf_collect(tile_sums sums, __global const storage_t *x, __global const storage_t *dy,
-                       uint channels, uint rows, uint have, channel_mean mean)
+tile_sums leaf_collect(tile_sums sums, __global const storage_t *x, ulong x_outer,
+                       __global const storage_t *dy, ulong dy_outer, uint rows, uint have,
+                       channel_mean mean)
 {
     leaf_sums zero, k0, k1, k2, k3;
     zero.s = zero.q = 0.0f;
     k0 = k1 = k2 = k3 = zero;
-    const size_t next = channels;
     uint r = 0;
-    for (; r + 4 <= rows; r += 4, x += 4 * next, dy += 4 * next) {
+    for (; r + 4 <= rows; r += 4, x += 4 * x_outer, dy += 4 * dy_outer) {
         k0 = leaf_add(k0, x, dy, have, mean);
-        k1 = leaf_add(k1, x + next, dy + next, have, mean);
-        k2 = leaf_add(k2, x + 2 * next, dy + 2 * next, have, mean);
-        k3 = leaf_add(k3, x + 3 * next, dy + 3 * next, have, mean);
+        k1 = leaf_add(k1, x + x_outer, dy + dy_outer, have, mean);
+        k2 = leaf_add(k2, x + 2 * x_outer, dy + 2 * dy_outer, have, mean);
+        k3 = leaf_add(k3, x + 3 * x_outer, dy + 3 * dy_outer, have, mean);
     }
     if (r < rows)
         k0 = leaf_add(k0, x, dy, have, mean);
     if (r + 1 < rows)
-        k1 = leaf_add(k1, x + next, dy + next, have, mean);
+        k1 = leaf_add(k1, x + x_outer, dy + dy_outer, have, mean);
     if (r + 2 < rows)
-        k2 = leaf_add(k2, x + 2 * next, dy + 2 * next, have, mean);
+        k2 = leaf_add(k2, x + 2 * x_outer, dy + 2 * dy_outer, have, mean);
     sums = tile_collect(sums, k0);
     sums = tile_collect(sums, k1);
     sums = tile_collect(sums, k2);
     return tile_collect(sums, k3);
 }
 
-__kernel void batch_norm_backward_rows(__global const storage_t *x, ulong x_at,
-                                       __global const storage_t *dy, ulong dy_at,
+__kernel void batch_norm_backward_rows(__global const storage_t *x, ulong x_at, ulong x_outer,
+                                       ulong x_channel, __global const storage_t *dy, ulong dy_at,
+                                       ulong dy_outer, ulong dy_channel,
                                        __global const float *mean_hi, ulong mean_hi_at,
                                        __global const float *mean_lo, ulong mean_lo_at,
                                        __global float *partial, ulong partial_at, uint has_lo,
@@ -80,9 +82,8 @@ __kernel void batch_norm_backward_rows(__global const storage_t *x, ulong x_at,
         return;
     const uint first_row = tile * TILE;
     const uint rows = min((uint)TILE, count - first_row);
-    const size_t begin = (size_t)first_row * channels + first_channel;
-    x += x_at + begin;
-    dy += dy_at + begin;
+    x += x_at + first_row * x_outer + first_channel * x_channel;
+    dy += dy_at + first_row * dy_outer + first_channel * dy_channel;
     mean_hi += mean_hi_at + first_channel;
     mean_lo += mean_lo_at + first_channel;
 
@@ -99,9 +100,9 @@ __kernel void batch_norm_backward_rows(__global const storage_t *x, ulong x_at,
             const uint have = left(channels, first_channel + u * VEC);
             if (have == 0)
                 break;
-            const size_t at = (size_t)r * channels + u * VEC;
-            all[u] = leaf_collect(all[u], x + at, dy + at, channels, min((uint)LEAF, rows - r),
-                                  have, mean[u]);
+            all[u] = leaf_collect(all[u], x + r * x_outer + u * VEC, x_outer,
+                                  dy + r * dy_outer + u * VEC, dy_outer,
+                                  min((uint)LEAF, rows - r), have, mean[u]);
         }
 
     const size_t pairs = (size_t)tiles * channels;

@@ -1,6 +1,6 @@
-/* Statistics of tiles, layout NCL (see tile_inner.cl).
+/* Statistics of tiles, layouts NCL and NCHW (see tile_inner.cl).
 
-     x        [outer][channels][inner]
+     x        [outer][channels][inner], with strides
      partial  [3][tiles][channels]: mean, the mean's rounding error, M2 of each tile
 
    Grid: LANE_ITEMS x (tiles*channels); local {LANE_ITEMS, tiles per group}.
@@ -10,17 +10,18 @@
 #endif
 
 /* The mean of a tile that holds an infinity, a NaN or a sum that overflows: plain, in order. */
-float tile_plain_mean(__global const storage_t *x, tile_place t)
+float tile_plain_mean(__global const storage_t *x, ulong outer, tile_place t)
 {
     float sum = 0.0f;
     for (uint e = 0; e < t.count; ++e)
-        sum += *tile_value(x, t, t.first + e);
+        sum += *tile_value(x, outer, t, t.first + e);
     return divide(sum, (float)t.count);
 }
 
-__kernel void batch_norm_statistics_inner(__global const storage_t *x, ulong x_at,
-                                          __global float *partial, ulong partial_at,
-                                          uint channels, uint inner, uint count, uint tiles)
+__kernel void batch_norm_statistics_inner(__global const storage_t *x, ulong x_at, ulong x_outer,
+                                          ulong x_channel, __global float *partial,
+                                          ulong partial_at, uint channels, uint inner, uint count,
+                                          uint tiles)
 {
 #if LANE_ITEMS == 1
     __local float *scratch = 0;
@@ -31,12 +32,12 @@ __kernel void batch_norm_statistics_inner(__global const storage_t *x, ulong x_a
     const size_t pairs = (size_t)tiles * channels;
     const size_t pair = min(get_global_id(1), pairs - 1);
     const tile_place t = tile_place_of(pair, channels, inner, count);
-    x += x_at;
+    x += x_at + t.channel * x_channel;
 
-    const float pivot = *tile_value(x, t, t.first);
+    const float pivot = *tile_value(x, x_outer, t, t.first);
     floatv v[STEPS][ITEM_VECTORS];
     floatv s[ITEM_VECTORS], q[ITEM_VECTORS];
-    tile_load(v, x, t, pivot);
+    tile_load(v, x, x_outer, t, pivot);
     for (uint u = 0; u < ITEM_VECTORS; ++u)
         s[u] = 0.0f;
     for (uint step = 0; step < STEPS; ++step)
@@ -64,7 +65,7 @@ __kernel void batch_norm_statistics_inner(__global const storage_t *x, ulong x_a
     float m2 = fma(-s_all, shift, q_all);
     m2 = m2 < 0.0f ? 0.0f : m2;
     if (!isfinite(hi) || !isfinite(s_all)) {
-        hi = tile_plain_mean(x, t);
+        hi = tile_plain_mean(x, x_outer, t);
         lo = 0.0f;
         m2 = NAN;
     }

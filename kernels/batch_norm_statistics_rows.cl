@@ -1,6 +1,8 @@
-/* Statistics of tiles, channels innermost: layouts NC and NLC.
+/* Statistics of tiles, channels innermost: layouts NC, NLC and NHWC.
 
-     x        [count][channels]       channels ->
+     x        [count][channels], rows `outer` elements apart
+
+                                      channels ->
                                 row 0   c0 c1 c2 ...      a work-item takes VEC*CHANNEL_VECTORS
                                 row 1   c0 c1 c2 ...      neighbouring channels of a tile's rows
                                 ...
@@ -29,49 +31,48 @@ leaf_sums leaf_add(leaf_sums sums, __global const storage_t *row, uint have, flo
     return sums;
 }
 
-leaf_sums leaf_sums_about(__global const storage_t *x, uint channels, uint rows, uint have,
+leaf_sums leaf_sums_about(__global const storage_t *x, ulong outer, uint rows, uint have,
                           floatv center)
 {
     leaf_sums zero, k0, k1, k2, k3;
     zero.s = zero.q = 0.0f;
     k0 = k1 = k2 = k3 = zero;
-    const size_t next = channels;
     uint r = 0;
-    for (; r + 4 <= rows; r += 4, x += 4 * next) {
+    for (; r + 4 <= rows; r += 4, x += 4 * outer) {
         k0 = leaf_add(k0, x, have, center);
-        k1 = leaf_add(k1, x + next, have, center);
-        k2 = leaf_add(k2, x + 2 * next, have, center);
-        k3 = leaf_add(k3, x + 3 * next, have, center);
+        k1 = leaf_add(k1, x + outer, have, center);
+        k2 = leaf_add(k2, x + 2 * outer, have, center);
+        k3 = leaf_add(k3, x + 3 * outer, have, center);
     }
     if (r < rows)
         k0 = leaf_add(k0, x, have, center);
     if (r + 1 < rows)
-        k1 = leaf_add(k1, x + next, have, center);
+        k1 = leaf_add(k1, x + outer, have, center);
     if (r + 2 < rows)
-        k2 = leaf_add(k2, x + 2 * next, have, center);
+        k2 = leaf_add(k2, x + 2 * outer, have, center);
     k0.s = (k0.s + k1.s) + (k2.s + k3.s);
     k0.q = (k0.q + k1.q) + (k2.q + k3.q);
     return k0;
 }
 
 /* The mean of leaves that hold an infinity, a NaN or a sum that overflows: plain, in order. */
-floatv leaf_plain_mean(__global const storage_t *x, uint channels, uint rows, uint have)
+floatv leaf_plain_mean(__global const storage_t *x, ulong outer, uint rows, uint have)
 {
     floatv sum = 0.0f;
     for (uint r = 0; r < rows; ++r)
-        sum += load_some(x + (size_t)r * channels, have);
+        sum += load_some(x + r * outer, have);
     return sum * reciprocal((float)rows);
 }
 
-moments leaf_moments(__global const storage_t *x, uint channels, uint rows, uint have)
+moments leaf_moments(__global const storage_t *x, ulong outer, uint rows, uint have)
 {
     const floatv pivot = load_some(x, have);
     const float weight = reciprocal((float)rows);
-    const floatv center = pivot + leaf_sums_about(x, channels, rows, have, pivot).s * weight;
-    const leaf_sums sums = leaf_sums_about(x, channels, rows, have, center);
+    const floatv center = pivot + leaf_sums_about(x, outer, rows, have, pivot).s * weight;
+    const leaf_sums sums = leaf_sums_about(x, outer, rows, have, center);
     moments m = moments_about(rows, center, sums.s, sums.q);
     if (ANY(!isfinite(m.hi)) || ANY(!isfinite(sums.s))) {
-        const floatv plain = leaf_plain_mean(x, channels, rows, have);
+        const floatv plain = leaf_plain_mean(x, outer, rows, have);
         m.lo = select((floatv)(0.0f), m.lo, isfinite(sums.s));
         m.m2 = select((floatv)(NAN), m.m2, isfinite(sums.s));
         m.hi = select(plain, m.hi, isfinite(sums.s));
@@ -79,9 +80,9 @@ moments leaf_moments(__global const storage_t *x, uint channels, uint rows, uint
     return m;
 }
 
-__kernel void batch_norm_statistics_rows(__global const storage_t *x, ulong x_at,
-                                         __global float *partial, ulong partial_at, uint channels,
-                                         uint count, uint tiles)
+__kernel void batch_norm_statistics_rows(__global const storage_t *x, ulong x_at, ulong x_outer,
+                                         ulong x_channel, __global float *partial,
+                                         ulong partial_at, uint channels, uint count, uint tiles)
 {
     const uint first_channel = (uint)get_global_id(0) * (VEC * CHANNEL_VECTORS);
     const uint tile = (uint)get_global_id(1);
@@ -89,7 +90,7 @@ __kernel void batch_norm_statistics_rows(__global const storage_t *x, ulong x_at
         return;
     const uint first_row = tile * TILE;
     const uint rows = min((uint)TILE, count - first_row);
-    x += x_at + (size_t)first_row * channels + first_channel;
+    x += x_at + first_row * x_outer + first_channel * x_channel;
 
     moments all[CHANNEL_VECTORS];
     for (uint r = 0; r < rows; r += LEAF)
@@ -97,7 +98,7 @@ __kernel void batch_norm_statistics_rows(__global const storage_t *x, ulong x_at
             const uint have = left(channels, first_channel + u * VEC);
             if (have == 0)
                 break;
-            const moments leaf = leaf_moments(x + (size_t)r * channels + u * VEC, channels,
+            const moments leaf = leaf_moments(x + r * x_outer + u * VEC, x_outer,
                                               min((uint)LEAF, rows - r), have);
             all[u] = r == 0 ? leaf : moments_merge(all[u], leaf);
         }

@@ -1,11 +1,14 @@
 /* How the elementwise steps of batch norm walk over a tensor: line by line.
 
-     CHANNELS_INNERMOST 0 (NCL): a line is one channel's run of `inner` values, its channel is
-                                 line mod channels: [outer*channels][inner]
-     CHANNELS_INNERMOST 1 (NC, NLC): a line is a row of all channels: [outer][channels]
+     CHANNELS_INNERMOST 0 (NCL, NCHW):     a line is one channel's run of `inner` values in a sample
+     CHANNELS_INNERMOST 1 (NC, NLC, NHWC): a line is a row of all channels
 
-   A work-item takes VEC*LINE_VECTORS neighbours of LINES lines, so that with channels innermost it
-   reads its coefficients once. Grid: blocks of a line x blocks of lines. */
+   Line o of channel c begins at o*outer + c*channel (c is 0 with channels innermost), o counting
+   samples, or rows. A work-item takes VEC*LINE_VECTORS neighbours of LINES lines of one c, so that
+   it reads its coefficients once.
+
+   Grid: blocks of a line x channels (1 with channels innermost) x blocks of lines. No division finds
+   the channel. */
 #ifndef LINE_VECTORS
 #define LINE_VECTORS 1
 #endif
@@ -16,21 +19,39 @@
 #define CHANNELS_INNERMOST 0
 #endif
 
-/* Whether a line's coefficients are others than those of the line before. */
-#if CHANNELS_INNERMOST
-#define NEW_COEFFICIENTS(line, first_line) ((line) == (first_line))
-#else
-#define NEW_COEFFICIENTS(line, first_line) 1
-#endif
+/* A work-item's part: elements at ... of lines first ... end-1 of a channel; empty beyond the
+   tensor. */
+typedef struct {
+    uint at, channel, first, end;
+} line_part;
 
-/* Coefficient k of the u-th vector of a work-item's part of a line. */
-floatv line_coefficient(__global const float *coefficients, uint k, uint channels, uint line,
-                        uint at, uint u)
+line_part line_part_of(uint lines, uint length, uint channels)
+{
+    line_part p;
+    p.at = (uint)get_global_id(0) * (VEC * LINE_VECTORS);
+    p.channel = (uint)get_global_id(1);
+    p.first = (uint)get_global_id(2) * LINES;
+    p.end = min(p.first + LINES, lines);
+    if (p.at >= length || (!CHANNELS_INNERMOST && p.channel >= channels) ||
+        (CHANNELS_INNERMOST && p.channel > 0))
+        p.end = 0;
+    return p;
+}
+
+/* Where the part begins in line 0 of a tensor. */
+size_t line_part_begin(line_part p, ulong channel)
+{
+    return p.at + p.channel * channel;
+}
+
+/* Coefficient k of the part's u-th vector. */
+floatv line_coefficient(__global const float *coefficients, uint k, uint channels, line_part p,
+                        uint u)
 {
 #if CHANNELS_INNERMOST
-    const uint c = at + u * VEC;
+    const uint c = p.at + u * VEC;
     return load_some(coefficients + (size_t)k * channels + c, left(channels, c));
 #else
-    return (floatv)(coefficients[(size_t)k * channels + line % channels]);
+    return (floatv)(coefficients[(size_t)k * channels + p.channel]);
 #endif
 }

@@ -1,4 +1,6 @@
-/* Tiles of a channel whose values have neighbours: layout NCL.
+/* Tiles of a channel whose values have neighbours: layouts NCL and NCHW.
+
+   Value (n, c, l) lies at n*outer + c*channel + l; outer and channel are the tensor's strides.
 
      x[n][c][l], l fastest:   |-- n=0,c=0 --|-- n=0,c=1 --| ... |-- n=1,c=0 --| ...
      channel c, its values in the order (n, l):  0 ... count-1, cut into tiles of TILE = 1024;
@@ -23,7 +25,7 @@
 
 /* The tiles of a channel that one work-item sees, and its place among those that share a tile. */
 typedef struct {
-    uint channel, channels, inner;
+    uint channel, inner;
     uint first, count; /* the tile's first value and number of values */
     uint lane;         /* the item's first lane */
 } tile_place;
@@ -32,7 +34,6 @@ tile_place tile_place_of(size_t pair, uint channels, uint inner, uint channel_co
 {
     tile_place t;
     t.channel = (uint)(pair % channels);
-    t.channels = channels;
     t.inner = inner;
     t.first = (uint)(pair / channels) * TILE;
     t.count = min((uint)TILE, channel_count - t.first);
@@ -40,21 +41,23 @@ tile_place tile_place_of(size_t pair, uint channels, uint inner, uint channel_co
     return t;
 }
 
-/* Value i of the channel, counted over (n, l). */
-__global const storage_t *tile_value(__global const storage_t *x, tile_place t, uint i)
+/* Value i of the channel, counted over (n, l); x is where the channel begins. */
+__global const storage_t *tile_value(__global const storage_t *x, ulong outer, tile_place t, uint i)
 {
     const uint n = i / t.inner;
-    return x + ((size_t)n * t.channels + t.channel) * t.inner + (i - n * t.inner);
+    return x + n * outer + (i - n * t.inner);
 }
 
-/* Reads the item's lanes of the tile; `pad` where the tile has no value. */
-void tile_load(floatv v[STEPS][ITEM_VECTORS], __global const storage_t *x, tile_place t, float pad)
+/* Reads the item's lanes of the tile; `pad` where the tile has no value. x is where the channel
+   begins. */
+void tile_load(floatv v[STEPS][ITEM_VECTORS], __global const storage_t *x, ulong outer,
+               tile_place t, float pad)
 {
     uint n = (t.first + t.lane) / t.inner;
     uint l = (t.first + t.lane) - n * t.inner;
     for (uint step = 0; step < STEPS; ++step) {
         const uint e = step * LANES + t.lane;
-        __global const storage_t *row = x + ((size_t)n * t.channels + t.channel) * t.inner;
+        __global const storage_t *row = x + n * outer;
         if (e + ITEM_LANES <= t.count && l + ITEM_LANES <= t.inner) {
             for (uint u = 0; u < ITEM_VECTORS; ++u)
                 v[step][u] = VLOAD(row + l + u * VEC);
@@ -66,7 +69,7 @@ void tile_load(floatv v[STEPS][ITEM_VECTORS], __global const storage_t *x, tile_
                 part[j] = inside ? row[at] : pad;
                 if (++at == t.inner) {
                     at = 0;
-                    row += (size_t)t.channels * t.inner;
+                    row += outer;
                 }
             }
             for (uint u = 0; u < ITEM_VECTORS; ++u)

@@ -95,7 +95,8 @@ EXTRA_DIST += tools/record_vectors.py t/vectors/batch_norm.txt t/vectors/cross_e
 # The operators, on every device; and what must hold between results, whatever they are.
 device_tests += \
 	t/op/batch_norm_backward_test t/op/batch_norm_edge_test t/op/batch_norm_forward_test \
-	t/op/batch_norm_refused_test t/op/batch_norm_shape_test t/op/cross_entropy_test \
+	t/op/batch_norm_refused_test t/op/batch_norm_shape_test t/op/batch_norm_strides_test \
+	t/op/cross_entropy_test \
 	t/op/elementwise_test t/op/linear_test t/op/pytorch_batch_norm_test t/op/pytorch_stack_test \
 	t/op/sgd_test t/op/sync_test \
 	t/meta/batch_norm_hash_test t/meta/batch_norm_meta_test t/meta/tuning_test

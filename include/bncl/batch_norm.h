@@ -1,7 +1,7 @@
 /* Batch normalization, as torch.nn.BatchNorm1d: forward and backward, with the batch's own
    statistics or with running ones.
 
-   Per channel, over the n values that share it (n = N, or N·L):
+   Per channel, over the n values that share it (n = N, N·L or N·H·W):
      mean = Σx/n    var = Σ(x-mean)²/n    invstd = 1/√(var+eps)    y = (x-mean)·invstd·gamma + beta
      running_mean = (1-momentum)·running_mean + momentum·mean
      running_var  = (1-momentum)·running_var  + momentum·var·n/(n-1)
@@ -37,8 +37,8 @@ typedef struct bncl_batch_norm_options {
 /* PyTorch's defaults: eps 1e-5, momentum 0.1, not cumulative. */
 BNCL_API bncl_batch_norm_options bncl_batch_norm_options_default(void);
 
-/* Plans batch norm for inputs of `rank` dims in the given layout: [N,C], [N,C,L] or [N,L,C], f32.
-   N and L may be 0; n = N·L must be below 2³¹. options NULL: the defaults. Builds kernels the first
+/* Plans batch norm for inputs of `rank` dims in the given layout: [N,C], [N,C,L], [N,L,C],
+   [N,C,H,W] or [N,H,W,C], f32. N, L, H, W may be 0; n = N·L or N·H·W must be below 2³¹. options NULL: the defaults. Builds kernels the first
    time a context needs them (about a second); then quick. The caller owns *out.
    Errors: ARGUMENT; SHAPE ("expected 2D or 3D input (got 4D input)", C = 0, a size too large);
    DTYPE; NO_COMPILER; BUILD; MEMORY; DEVICE_MEMORY; OPENCL. */
@@ -50,8 +50,13 @@ BNCL_API bncl_status bncl_batch_norm_create(bncl_context *context, bncl_layout l
 /* NULL is fine. */
 BNCL_API void bncl_batch_norm_destroy(bncl_batch_norm *plan);
 
-/* What a forward call reads and writes. x and y have the plan's shape and must not overlap; all
-   others are f32 of shape [C]. Tensors with a NULL buffer are absent. */
+/* What a forward call reads and writes. x and y have the plan's shape; all others are f32 of shape
+   [C]. Tensors with a NULL buffer are absent.
+
+   x and y may have strides, each its own: padding between rows or samples, a slice of the channels.
+   The fastest dim must be dense; dims before the channel's must lie evenly, as in one dim of them
+   all. y may be x itself (in place), which a later backward call then lacks; else they must not
+   overlap. */
 typedef struct bncl_batch_norm_forward {
     bncl_tensor x;            /* in */
     bncl_tensor y;            /* out */
@@ -67,7 +72,8 @@ typedef struct bncl_batch_norm_forward {
     bncl_tensor save_invstd;  /* out, with batch statistics: invstd. The three save_ tensors: all or
                                  none */
     int64_t *num_batches_tracked; /* in and out (train), host memory: incremented when the call
-                                     succeeds; may be NULL unless options.cumulative */
+                                     succeeds; may be NULL unless options.cumulative and
+                                     running statistics are present */
 } bncl_batch_norm_forward;
 
 /* Normalizes with the batch's statistics and updates the running ones, if present. Enqueues and
@@ -78,7 +84,8 @@ typedef struct bncl_batch_norm_forward {
    themselves overflow (|x| beyond 1e34) y may be NaN; with eps = 0 deviations below 1e-19 lose
    accuracy.
    Errors: ARGUMENT; SHAPE ("Expected more than 1 value per channel when training", "running_mean
-   should contain 5 elements not 4", a tensor beyond its buffer); DTYPE; OPENCL. */
+   should contain 5 elements not 4", a tensor beyond its buffer); DTYPE; UNSUPPORTED (strides that
+   walk unevenly, or over places of other elements); OPENCL. */
 BNCL_API bncl_status bncl_batch_norm_forward_train(bncl_batch_norm *plan, bncl_queue *queue,
                                                    const bncl_batch_norm_forward *args,
                                                    const bncl_sync *sync, bncl_error *err);
@@ -91,7 +98,8 @@ BNCL_API bncl_status bncl_batch_norm_forward_eval(bncl_batch_norm *plan, bncl_qu
                                                   const bncl_sync *sync, bncl_error *err);
 
 /* What a backward call reads and writes. dx, dgamma and dbeta may each be absent. x and dy have the
-   plan's shape, dx too; all others are f32 of shape [C]. dx may be the same tensor as dy. */
+   plan's shape, dx too, and may have strides as in a forward call; all others are f32 of shape [C].
+   dx may be the same tensor as dy or x. */
 typedef struct bncl_batch_norm_backward {
     bncl_tensor x;            /* in: the forward call's */
     bncl_tensor dy;           /* in */
@@ -101,14 +109,17 @@ typedef struct bncl_batch_norm_backward {
     bncl_tensor save_mean;    /* in, with batch statistics: what the forward call wrote */
     bncl_tensor save_mean_lo;
     bncl_tensor save_invstd;
-    bncl_tensor dx;     /* out */
-    bncl_tensor dgamma; /* out */
-    bncl_tensor dbeta;  /* out */
+    bncl_tensor dx;             /* out */
+    bncl_tensor dgamma;         /* out */
+    bncl_tensor dbeta;          /* out */
+    bool accumulate_dx;         /* adds to dx, instead of overwriting it */
+    bool accumulate_parameters; /* adds to dgamma and dbeta */
 } bncl_batch_norm_backward;
 
 /* The gradient through batch statistics: with x̂ = (x-mean)·invstd,
      dbeta = Σdy    dgamma = Σdy·x̂    dx = gamma·invstd·(dy - dbeta/n - x̂·dgamma/n)
-   Overwrites its outputs. Enqueues and returns. Errors: ARGUMENT, SHAPE, DTYPE, OPENCL. */
+   Overwrites its outputs, or adds to them. Enqueues and returns. Errors: ARGUMENT, SHAPE, DTYPE,
+   UNSUPPORTED (strides), OPENCL. */
 BNCL_API bncl_status bncl_batch_norm_backward_train(bncl_batch_norm *plan, bncl_queue *queue,
                                                     const bncl_batch_norm_backward *args,
                                                     const bncl_sync *sync, bncl_error *err);

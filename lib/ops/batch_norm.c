@@ -61,6 +61,7 @@ bncl_status bncl_batch_norm_create(bncl_context *context, bncl_layout layout, bn
         return status;
     plan->context = context;
     plan->options = options != NULL ? *options : bncl_batch_norm_options_default();
+    plan->layout = layout;
     plan->dtype = dtype;
     plan->rank = rank;
     memcpy(plan->dims, dims, (size_t)rank * sizeof *dims);
@@ -85,6 +86,15 @@ void bncl_batch_norm_destroy(bncl_batch_norm *plan)
         bncli_kernel_destroy(plan->kernels[step]);
     bncl_buffer_destroy(plan->workspace);
     bncli_free(plan);
+}
+
+bncli_argument bncli_batch_norm_arg(const bncl_batch_norm *plan, const bncl_tensor *tensor)
+{
+    bncli_strides strides = {0, 0};
+    if (bncli_geometry_strides(plan->layout, &plan->geometry, tensor, "", &strides, NULL) !=
+        BNCL_OK)
+        return bncli_arg_strided(tensor, 0, 0); /* not after the check */
+    return bncli_arg_strided(tensor, strides.outer, strides.channel);
 }
 
 bncl_status bncli_batch_norm_step_run(bncl_batch_norm *plan, bncli_batch_norm_step step,

@@ -30,11 +30,12 @@ typedef enum bncli_batch_norm_step {
 
 /* Flags of the merging kernels, as the .cl files name them. */
 enum { BNCLI_HAS_GAMMA = 1, BNCLI_HAS_BETA = 2, BNCLI_HAS_SAVE = 4 };
-enum { BNCLI_HAS_DGAMMA = 2, BNCLI_HAS_DBETA = 4, BNCLI_FROZEN = 8 };
+enum { BNCLI_HAS_DGAMMA = 2, BNCLI_HAS_DBETA = 4, BNCLI_FROZEN = 8, BNCLI_ACCUMULATE = 16 };
 
 struct bncl_batch_norm {
     bncl_context *context; /* borrowed */
     bncl_batch_norm_options options;
+    bncl_layout layout;
     bncl_dtype dtype;
     int rank;
     size_t dims[BNCL_MAX_RANK];
@@ -62,6 +63,9 @@ bncl_status bncli_batch_norm_check_forward(const bncl_batch_norm *plan, const bn
 bncl_status bncli_batch_norm_check_backward(const bncl_batch_norm *plan, const bncl_queue *queue,
                                             const bncl_batch_norm_backward *args,
                                             bncli_statistics statistics, bncl_error *err);
+
+/* A checked tensor of the plan's shape as a kernel argument, with its strides. */
+bncli_argument bncli_batch_norm_arg(const bncl_batch_norm *plan, const bncl_tensor *tensor);
 
 /* Runs one step of the plan on its grid. */
 bncl_status bncli_batch_norm_step_run(bncl_batch_norm *plan, bncli_batch_norm_step step,

@@ -18,9 +18,9 @@ static bncl_status run_sums(bncl_batch_norm *plan, bncl_queue *queue,
 {
     const bncli_geometry *g = &plan->geometry;
     bncli_argument arguments[10] = {
-        bncli_arg_tensor(&args->x),       bncli_arg_tensor(&args->dy),
-        bncli_arg_tensor(stats->mean),    bncli_arg_tensor(stats->mean_lo),
-        bncli_arg_tensor(&plan->partial), bncli_arg_uint(!stats->frozen),
+        bncli_batch_norm_arg(plan, &args->x), bncli_batch_norm_arg(plan, &args->dy),
+        bncli_arg_tensor(stats->mean),        bncli_arg_tensor(stats->mean_lo),
+        bncli_arg_tensor(&plan->partial),     bncli_arg_uint(!stats->frozen),
         bncli_arg_uint(g->channels),
     };
     size_t count = 7;
@@ -38,7 +38,8 @@ static bncl_status run_merge(bncl_batch_norm *plan, bncl_queue *queue,
     unsigned flags = (bncli_present(&args->gamma) ? BNCLI_HAS_GAMMA : 0u) |
                      (bncli_present(&args->dgamma) ? BNCLI_HAS_DGAMMA : 0u) |
                      (bncli_present(&args->dbeta) ? BNCLI_HAS_DBETA : 0u) |
-                     (stats->frozen ? BNCLI_FROZEN : 0u);
+                     (stats->frozen ? BNCLI_FROZEN : 0u) |
+                     (args->accumulate_parameters ? BNCLI_ACCUMULATE : 0u);
     const bncli_argument arguments[] = {
         bncli_arg_tensor(&plan->partial),
         bncli_arg_tensor(&plan->coefficients),
@@ -64,22 +65,25 @@ static bncl_status run_apply(bncl_batch_norm *plan, bncl_queue *queue,
 {
     const bncli_geometry *g = &plan->geometry;
     const bool rows = g->inner == 1;
-    const bncli_argument lines = bncli_arg_uint(rows ? g->outer : g->outer * g->channels);
+    const bncli_argument accumulate = bncli_arg_uint(args->accumulate_dx);
+    const bncli_argument lines = bncli_arg_uint(g->outer);
     const bncli_argument length = bncli_arg_uint(rows ? g->channels : g->inner);
     if (frozen) {
-        const bncli_argument arguments[] = {bncli_arg_tensor(&args->dy),
-                                            bncli_arg_tensor(&args->dx),
+        const bncli_argument arguments[] = {bncli_batch_norm_arg(plan, &args->dy),
+                                            bncli_batch_norm_arg(plan, &args->dx),
                                             bncli_arg_tensor(&plan->coefficients),
+                                            accumulate,
                                             lines,
                                             length,
                                             bncli_arg_uint(g->channels)};
         return bncli_batch_norm_step_run(plan, BNCLI_BACKWARD_APPLY_FROZEN, queue, arguments,
                                          BNCLI_COUNT(arguments), signal, err);
     }
-    const bncli_argument arguments[] = {bncli_arg_tensor(&args->x),
-                                        bncli_arg_tensor(&args->dy),
-                                        bncli_arg_tensor(&args->dx),
+    const bncli_argument arguments[] = {bncli_batch_norm_arg(plan, &args->x),
+                                        bncli_batch_norm_arg(plan, &args->dy),
+                                        bncli_batch_norm_arg(plan, &args->dx),
                                         bncli_arg_tensor(&plan->coefficients),
+                                        accumulate,
                                         lines,
                                         length,
                                         bncli_arg_uint(g->channels)};
@@ -92,6 +96,8 @@ static bncl_status run_empty(bncl_queue *queue, const bncl_batch_norm_backward *
                              const bncl_sync *sync, bncl_error *err)
 {
     bncl_status status = BNCL_OK;
+    if (args->accumulate_parameters)
+        return bncli_queue_end(queue, sync, err);
     if (bncli_present(&args->dgamma))
         status = bncl_tensor_fill(queue, &args->dgamma, 0.0, NULL, err);
     if (status == BNCL_OK && bncli_present(&args->dbeta))

@@ -45,13 +45,29 @@ static bncl_status check_together(const bncli_operand *operands, size_t count, b
     return BNCL_OK;
 }
 
+/* Tensors of the plan's shape. */
 static bncl_status check_inputs(const bncl_batch_norm *plan, const bncli_operand *operands,
                                 size_t count, bncl_error *err)
 {
     bncl_status status = BNCL_OK;
+    bncli_strides strides;
+    for (size_t i = 0; i < count && status == BNCL_OK; ++i) {
+        status = bncli_operand_check_strided(plan->context, operands[i], plan->dtype, plan->rank,
+                                             plan->dims, err);
+        if (status == BNCL_OK)
+            status = bncli_geometry_strides(plan->layout, &plan->geometry, operands[i].tensor,
+                                            operands[i].name, &strides, err);
+    }
+    return status;
+}
+
+/* Outputs of elementwise steps may take the place of an input. */
+static bncl_status check_in_place(bncli_operand out, const bncli_operand *inputs, size_t count,
+                                  bncl_error *err)
+{
+    bncl_status status = BNCL_OK;
     for (size_t i = 0; i < count && status == BNCL_OK; ++i)
-        status = bncli_operand_check(plan->context, operands[i], plan->dtype, plan->rank,
-                                     plan->dims, err);
+        status = bncli_operand_check_in_place(out, inputs[i], err);
     return status;
 }
 
@@ -81,6 +97,8 @@ bncl_status bncli_batch_norm_check_forward(const bncl_batch_norm *plan, const bn
     bncl_status status = bncli_queue_check(plan->context, queue, err);
     if (status == BNCL_OK)
         status = check_inputs(plan, inputs, 2, err);
+    if (status == BNCL_OK)
+        status = check_in_place(inputs[1], inputs, 1, err);
     if (status == BNCL_OK && statistics == BNCLI_BATCH_STATISTICS)
         status = check_more_than_one(plan, err);
     if (status == BNCL_OK)
@@ -117,6 +135,8 @@ bncl_status bncli_batch_norm_check_backward(const bncl_batch_norm *plan, const b
     bncl_status status = bncli_queue_check(plan->context, queue, err);
     if (status == BNCL_OK)
         status = check_inputs(plan, inputs, bncli_present(&args->dx) ? 3 : 2, err);
+    if (status == BNCL_OK && bncli_present(&args->dx))
+        status = check_in_place(inputs[2], inputs, 2, err);
     if (status == BNCL_OK)
         status = check_vectors(plan, vectors, 3, err);
     const bool batch = statistics == BNCLI_BATCH_STATISTICS;

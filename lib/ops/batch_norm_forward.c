@@ -13,15 +13,15 @@ static bncl_status run_statistics(bncl_batch_norm *plan, bncl_queue *queue, cons
 {
     const bncli_geometry *g = &plan->geometry;
     if (g->inner == 1) {
-        const bncli_argument rows[] = {bncli_arg_tensor(x), bncli_arg_tensor(&plan->partial),
-                                       bncli_arg_uint(g->channels), bncli_arg_uint(g->count),
-                                       bncli_arg_uint(plan->tiles)};
+        const bncli_argument rows[] = {
+            bncli_batch_norm_arg(plan, x), bncli_arg_tensor(&plan->partial),
+            bncli_arg_uint(g->channels), bncli_arg_uint(g->count), bncli_arg_uint(plan->tiles)};
         return bncli_batch_norm_step_run(plan, BNCLI_STATISTICS, queue, rows, BNCLI_COUNT(rows),
                                          NULL, err);
     }
-    const bncli_argument inner[] = {bncli_arg_tensor(x),         bncli_arg_tensor(&plan->partial),
-                                    bncli_arg_uint(g->channels), bncli_arg_uint(g->inner),
-                                    bncli_arg_uint(g->count),    bncli_arg_uint(plan->tiles)};
+    const bncli_argument inner[] = {bncli_batch_norm_arg(plan, x), bncli_arg_tensor(&plan->partial),
+                                    bncli_arg_uint(g->channels),   bncli_arg_uint(g->inner),
+                                    bncli_arg_uint(g->count),      bncli_arg_uint(plan->tiles)};
     return bncli_batch_norm_step_run(plan, BNCLI_STATISTICS, queue, inner, BNCLI_COUNT(inner), NULL,
                                      err);
 }
@@ -57,12 +57,9 @@ static bncl_status run_apply(bncl_batch_norm *plan, bncl_queue *queue,
     const bncli_geometry *g = &plan->geometry;
     const bool rows = g->inner == 1;
     const bncli_argument arguments[] = {
-        bncli_arg_tensor(&args->x),
-        bncli_arg_tensor(&args->y),
-        bncli_arg_tensor(&plan->coefficients),
-        bncli_arg_uint(rows ? g->outer : g->outer * g->channels),
-        bncli_arg_uint(rows ? g->channels : g->inner),
-        bncli_arg_uint(g->channels),
+        bncli_batch_norm_arg(plan, &args->x),          bncli_batch_norm_arg(plan, &args->y),
+        bncli_arg_tensor(&plan->coefficients),         bncli_arg_uint(g->outer),
+        bncli_arg_uint(rows ? g->channels : g->inner), bncli_arg_uint(g->channels),
     };
     return bncli_batch_norm_step_run(plan, BNCLI_APPLY, queue, arguments, BNCLI_COUNT(arguments),
                                      signal, err);
@@ -135,7 +132,8 @@ bncl_status bncl_batch_norm_forward_train(bncl_batch_norm *plan, bncl_queue *que
         status = bncli_batch_norm_check_forward(plan, queue, args, BNCLI_BATCH_STATISTICS, err);
     if (status != BNCL_OK)
         return status;
-    if (plan->options.cumulative && args->num_batches_tracked == NULL)
+    const bool update = bncli_present(&args->running_mean);
+    if (plan->options.cumulative && update && args->num_batches_tracked == NULL)
         return bncli_fail(err, BNCL_ERROR_ARGUMENT,
                           "num_batches_tracked is NULL, which a cumulative average needs");
     if (args->num_batches_tracked != NULL &&
@@ -145,9 +143,8 @@ bncl_status bncl_batch_norm_forward_train(bncl_batch_norm *plan, bncl_queue *que
             "num_batches_tracked: expected 0 or more, with room for one, got %" PRId64,
             *args->num_batches_tracked);
     double momentum = plan->options.momentum;
-    if (plan->options.cumulative)
+    if (plan->options.cumulative && update)
         momentum = 1.0 / ((double)*args->num_batches_tracked + 1.0);
-    const bool update = bncli_present(&args->running_mean);
     status = bncli_queue_begin(queue, sync, err);
     if (status == BNCL_OK)
         status = run_batch(plan, queue, args, momentum, update, sync, err);

@@ -6,6 +6,7 @@
 #include "runtime/context.h"
 
 #define MACROS 4
+#define LONG_LINE 256 /* elements */
 
 typedef struct step_build {
     bncli_macro macros[MACROS];
@@ -76,8 +77,11 @@ static void prepare_channels(const bncl_batch_norm *plan, step_build *build)
     build->grid = (bncli_grid){{plan->geometry.channels, 1}, {plan->tuning.group, 1}};
 }
 
+/* Elementwise steps: work-items on `channels` lines of each of `outer`, `length` long; each takes
+   `lines` of them. Neighbouring work-items take neighbouring memory: along the line while it
+   lasts. */
 static void prepare_lines(const bncl_batch_norm *plan, step_build *build, unsigned lines,
-                          size_t line_count, size_t length)
+                          size_t channels, size_t length)
 {
     const bncli_tuning *t = &plan->tuning;
     unsigned vector = vector_for(t->vector, length);
@@ -86,24 +90,25 @@ static void prepare_lines(const bncl_batch_norm *plan, step_build *build, unsign
     add_macro(build, "LINE_VECTORS", vectors);
     add_macro(build, "LINES", lines);
     add_macro(build, "CHANNELS_INNERMOST", plan->geometry.inner == 1);
-    /* Neighbouring work-items take neighbouring memory: along the line while it lasts. */
     size_t across = blocks(length, (size_t)vector * vectors);
     unsigned wide = vector_for(t->group, across);
-    build->grid = (bncli_grid){{across, blocks(line_count, lines)}, {wide, t->group / wide}};
+    unsigned deep = channels > 1 ? vector_for(t->group / wide, channels) : 1;
+    build->grid = (bncli_grid){{across, channels, blocks(plan->geometry.outer, lines)},
+                               {wide, deep, t->group / wide / deep}};
 }
 
-/* Elementwise steps, NCL: a line is a channel's run. */
+/* NCL: a line is a channel's run; long ones stand for themselves. */
 static void prepare_apply_inner(const bncl_batch_norm *plan, step_build *build)
 {
     const bncli_geometry *g = &plan->geometry;
-    prepare_lines(plan, build, 1, g->outer * g->channels, g->inner);
+    const unsigned lines = g->inner >= LONG_LINE ? 1 : plan->tuning.lines;
+    prepare_lines(plan, build, lines, g->channels, g->inner);
 }
 
-/* Elementwise steps, NC and NLC: a line is a row, and a work-item takes several. */
+/* NC and NLC: a line is a row. */
 static void prepare_apply_rows(const bncl_batch_norm *plan, step_build *build)
 {
-    const bncli_geometry *g = &plan->geometry;
-    prepare_lines(plan, build, plan->tuning.lines, g->outer, g->channels);
+    prepare_lines(plan, build, plan->tuning.lines, 1, plan->geometry.channels);
 }
 
 /* The two families: channels with neighbours of their own, and channels innermost. */

@@ -7,6 +7,7 @@
 #include "base/error.h"
 #include "runtime/buffer.h"
 #include "runtime/queue.h"
+#include "tensor/tensor.h"
 
 bncl_status bncli_queue_check(const bncl_context *context, const bncl_queue *queue, bncl_error *err)
 {
@@ -34,14 +35,8 @@ static bncl_status check_dtype(bncli_operand operand, bncl_dtype dtype, bncl_err
     return BNCL_OK;
 }
 
-bncl_status bncli_operand_check(const bncl_context *context, bncli_operand operand,
-                                bncl_dtype dtype, int rank, const size_t *dims, bncl_error *err)
+static bncl_status check_dims(bncli_operand operand, int rank, const size_t *dims, bncl_error *err)
 {
-    bncl_status status = bncli_tensor_check(context, operand.tensor, operand.name, err);
-    if (status == BNCL_OK)
-        status = check_dtype(operand, dtype, err);
-    if (status != BNCL_OK)
-        return status;
     const bncl_tensor *tensor = operand.tensor;
     if (tensor->rank == rank &&
         (rank == 0 || memcmp(tensor->dims, dims, (size_t)rank * sizeof *dims) == 0))
@@ -51,6 +46,44 @@ bncl_status bncli_operand_check(const bncl_context *context, bncli_operand opera
     bncli_shape_text(tensor->rank, tensor->dims, got, sizeof got);
     return bncli_fail(err, BNCL_ERROR_SHAPE, "%s: expected %s, got %s", operand.name, expected,
                       got);
+}
+
+bncl_status bncli_operand_check(const bncl_context *context, bncli_operand operand,
+                                bncl_dtype dtype, int rank, const size_t *dims, bncl_error *err)
+{
+    bncl_status status = bncli_tensor_check(context, operand.tensor, operand.name, err);
+    if (status == BNCL_OK)
+        status = check_dtype(operand, dtype, err);
+    return status == BNCL_OK ? check_dims(operand, rank, dims, err) : status;
+}
+
+bncl_status bncli_operand_check_strided(const bncl_context *context, bncli_operand operand,
+                                        bncl_dtype dtype, int rank, const size_t *dims,
+                                        bncl_error *err)
+{
+    bncl_status status = bncli_tensor_check_strided(context, operand.tensor, operand.name, err);
+    if (status == BNCL_OK)
+        status = check_dtype(operand, dtype, err);
+    return status == BNCL_OK ? check_dims(operand, rank, dims, err) : status;
+}
+
+static bool is_same_place(const bncl_tensor *a, const bncl_tensor *b)
+{
+    return a->offset == b->offset &&
+           (bncli_tensor_is_dense(a) ? bncli_tensor_is_dense(b)
+                                     : memcmp(a->strides, b->strides, sizeof a->strides) == 0);
+}
+
+bncl_status bncli_operand_check_in_place(bncli_operand out, bncli_operand in, bncl_error *err)
+{
+    const bncl_tensor *a = out.tensor, *b = in.tensor;
+    if (a->buffer != b->buffer || is_same_place(a, b) || !bncli_tensor_is_dense(a) ||
+        !bncli_tensor_is_dense(b) || a->offset + bncl_tensor_count(a) <= b->offset ||
+        b->offset + bncl_tensor_count(b) <= a->offset)
+        return BNCL_OK;
+    return bncli_fail(err, BNCL_ERROR_ARGUMENT,
+                      "%s overlaps %s: expected the same elements or none in common", out.name,
+                      in.name);
 }
 
 bncl_status bncli_operand_check_count(const bncl_context *context, bncli_operand operand,

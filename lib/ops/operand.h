@@ -27,6 +27,16 @@ bncl_status bncli_queue_check(const bncl_context *context, const bncl_queue *que
 bncl_status bncli_operand_check(const bncl_context *context, bncli_operand operand,
                                 bncl_dtype dtype, int rank, const size_t *dims, bncl_error *err);
 
+/* The same for operators that take strides. */
+bncl_status bncli_operand_check_strided(const bncl_context *context, bncli_operand operand,
+                                        bncl_dtype dtype, int rank, const size_t *dims,
+                                        bncl_error *err);
+
+/* Checks that an output of an elementwise kernel is its input's place or apart from it; both were
+   checked. With strides only what is plain is seen: channels of one tensor may interleave. Errors:
+   ARGUMENT. */
+bncl_status bncli_operand_check_in_place(bncli_operand out, bncli_operand in, bncl_error *err);
+
 /* Checks dtype, number of elements (of whatever dims) and buffer. Errors: as above. */
 bncl_status bncli_operand_check_count(const bncl_context *context, bncli_operand operand,
                                       bncl_dtype dtype, size_t count, bncl_error *err);

@@ -4,7 +4,7 @@
 #include "base/alloc.h"
 #include "base/error.h"
 #include "runtime/objects.h"
-#include "tensor/size.h"
+#include "tensor/tensor.h"
 
 bncl_status bncl_buffer_create(bncl_context *context, size_t bytes, bncl_buffer **out,
                                bncl_error *err)
@@ -61,26 +61,34 @@ void bncli_buffer_swap(bncl_buffer *a, bncl_buffer *b)
     *b = old;
 }
 
-bncl_status bncli_tensor_check(const bncl_context *context, const bncl_tensor *tensor,
-                               const char *name, bncl_error *err)
+bncl_status bncli_tensor_check_strided(const bncl_context *context, const bncl_tensor *tensor,
+                                       const char *name, bncl_error *err)
 {
     if (tensor == NULL || tensor->buffer == NULL)
         return bncli_fail(err, BNCL_ERROR_ARGUMENT, "%s is absent", name);
     if (tensor->buffer->context != context)
         return bncli_fail(err, BNCL_ERROR_ARGUMENT, "%s belongs to another context", name);
-    size_t size = bncl_dtype_size(tensor->dtype);
-    if (size == 0)
+    if (bncl_dtype_size(tensor->dtype) == 0)
         return bncli_fail(err, BNCL_ERROR_DTYPE, "%s: %d is no dtype", name, (int)tensor->dtype);
     if (tensor->rank < 0 || tensor->rank > BNCL_MAX_RANK)
         return bncli_fail(err, BNCL_ERROR_SHAPE, "%s: expected a rank of 0 to %d, got %d", name,
                           BNCL_MAX_RANK, tensor->rank);
-    size_t count, end, bytes;
-    if (!bncli_size_product(tensor->rank, tensor->dims, &count) ||
-        !bncli_size_add(tensor->offset, count, &end) || !bncli_size_mul(end, size, &bytes))
+    size_t bytes;
+    if (!bncli_tensor_end(tensor, &bytes))
         return bncli_fail(err, BNCL_ERROR_SHAPE, "%s: its size overflows", name);
     if (bytes > tensor->buffer->bytes)
         return bncli_fail(err, BNCL_ERROR_SHAPE,
                           "%s ends beyond its buffer: expected at most %zu bytes, got %zu", name,
                           tensor->buffer->bytes, bytes);
     return BNCL_OK;
+}
+
+bncl_status bncli_tensor_check(const bncl_context *context, const bncl_tensor *tensor,
+                               const char *name, bncl_error *err)
+{
+    bncl_status status = bncli_tensor_check_strided(context, tensor, name, err);
+    if (status == BNCL_OK && !bncli_tensor_is_dense(tensor))
+        return bncli_fail(err, BNCL_ERROR_UNSUPPORTED, "%s: expected a dense tensor, got strides",
+                          name);
+    return status;
 }

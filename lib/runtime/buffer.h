@@ -5,10 +5,15 @@
 
 #include <bncl/buffer.h>
 
-/* Checks that the tensor has a buffer of this context and lies inside it. `name` is the argument's,
-   for the text. Errors: ARGUMENT (no buffer, another context), DTYPE, SHAPE. */
+/* Checks that the tensor is dense, has a buffer of this context and lies inside it. `name` is the
+   argument's, for the text. Errors: ARGUMENT (no buffer, another context), DTYPE, SHAPE,
+   UNSUPPORTED (strides). */
 bncl_status bncli_tensor_check(const bncl_context *context, const bncl_tensor *tensor,
                                const char *name, bncl_error *err);
+
+/* The same for calls that take strides. Errors: the same but UNSUPPORTED. */
+bncl_status bncli_tensor_check_strided(const bncl_context *context, const bncl_tensor *tensor,
+                                       const char *name, bncl_error *err);
 
 /* Exchanges the memory behind two handles, so that tensors that name either stay valid. Cannot
    fail. */

@@ -17,6 +17,10 @@ static cl_int set_argument(cl_kernel kernel, cl_uint *index, const bncli_argumen
     cl_int code = clSetKernelArg(kernel, (*index)++, sizeof mem, mem != NULL ? &mem : NULL);
     if (code == CL_SUCCESS)
         code = clSetKernelArg(kernel, (*index)++, sizeof offset, &offset);
+    for (int i = 0; argument->kind == BNCLI_ARGUMENT_STRIDED && i < 2 && code == CL_SUCCESS; ++i) {
+        const cl_ulong stride = argument->strides[i];
+        code = clSetKernelArg(kernel, (*index)++, sizeof stride, &stride);
+    }
     return code;
 }
 
@@ -42,11 +46,14 @@ static bncl_status enqueue(bncl_queue *queue, bncli_kernel *kernel, const bncli_
         code = clEnqueueBarrierWithWaitList(queue->cl, 0, NULL, NULL);
     if (code != CL_SUCCESS)
         return bncli_cl_status(code, "clEnqueueBarrierWithWaitList", err);
-    size_t global[2];
-    for (int d = 0; d < 2; ++d)
-        global[d] = (grid->items[d] + grid->group[d] - 1) / grid->group[d] * grid->group[d];
-    code =
-        clEnqueueNDRangeKernel(queue->cl, kernel->cl, 2, NULL, global, grid->group, 0, NULL, event);
+    size_t global[BNCLI_GRID_DIMENSIONS], local[BNCLI_GRID_DIMENSIONS];
+    for (int d = 0; d < BNCLI_GRID_DIMENSIONS; ++d) {
+        const size_t items = grid->items[d] > 0 ? grid->items[d] : 1;
+        local[d] = grid->group[d] > 0 ? grid->group[d] : 1;
+        global[d] = (items + local[d] - 1) / local[d] * local[d];
+    }
+    code = clEnqueueNDRangeKernel(queue->cl, kernel->cl, BNCLI_GRID_DIMENSIONS, NULL, global, local,
+                                  0, NULL, event);
     return bncli_cl_status(code, "clEnqueueNDRangeKernel", err);
 }
 

@@ -12,7 +12,8 @@
 #include "runtime/program.h"
 
 typedef enum bncli_argument_kind {
-    BNCLI_ARGUMENT_TENSOR, /* two kernel arguments: __global pointer, ulong offset in elements */
+    BNCLI_ARGUMENT_TENSOR,  /* two kernel arguments: __global pointer, ulong offset in elements */
+    BNCLI_ARGUMENT_STRIDED, /* four: those, and two ulong strides in elements */
     BNCLI_ARGUMENT_UINT,
     BNCLI_ARGUMENT_FLOAT
 } bncli_argument_kind;
@@ -21,6 +22,7 @@ typedef struct bncli_argument {
     bncli_argument_kind kind;
     bncl_buffer *buffer; /* NULL: the kernel gets a null pointer */
     uint64_t offset;
+    uint64_t strides[2];
     uint32_t number;
     float real;
 } bncli_argument;
@@ -29,6 +31,15 @@ static inline bncli_argument bncli_arg_tensor(const bncl_tensor *tensor)
 {
     return (bncli_argument){
         .kind = BNCLI_ARGUMENT_TENSOR, .buffer = tensor->buffer, .offset = tensor->offset};
+}
+
+static inline bncli_argument bncli_arg_strided(const bncl_tensor *tensor, size_t outer,
+                                               size_t inner)
+{
+    return (bncli_argument){.kind = BNCLI_ARGUMENT_STRIDED,
+                            .buffer = tensor->buffer,
+                            .offset = tensor->offset,
+                            .strides = {outer, inner}};
 }
 
 static inline bncli_argument bncli_arg_buffer(bncl_buffer *buffer)
@@ -49,11 +60,13 @@ static inline bncli_argument bncli_arg_float(double real)
 /* How many elements an array has. */
 #define BNCLI_COUNT(array) (sizeof(array) / sizeof((array)[0]))
 
+#define BNCLI_GRID_DIMENSIONS 3
+
 /* A range of at least `items` work-items per dimension, in work-groups of `group`. The launch
-   rounds up: kernels must check their ids. Use 1 for unused dimensions. */
+   rounds up: kernels must check their ids. Use 1 for unused dimensions; 0 stands for 1. */
 typedef struct bncli_grid {
-    size_t items[2];
-    size_t group[2];
+    size_t items[BNCLI_GRID_DIMENSIONS];
+    size_t group[BNCLI_GRID_DIMENSIONS];
 } bncli_grid;
 
 /* Sets the kernel's arguments in order and enqueues it. With `signal`, *signal becomes its event:

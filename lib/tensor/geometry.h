@@ -24,4 +24,16 @@ typedef struct bncli_geometry {
 bncl_status bncli_geometry_of(bncl_layout layout, int rank, const size_t *dims, bncli_geometry *out,
                               bncl_error *err);
 
+/* How a tensor of this geometry lies in memory: element (o, c, i) at o·outer + c·channel + i. */
+typedef struct bncli_strides {
+    size_t outer, channel;
+} bncli_strides;
+
+/* Finds the strides of a tensor whose dims the geometry describes. The values of a channel's run,
+   or with inner = 1 the channels, must be neighbours, and no two elements may share a place. `name`
+   is the argument's, for texts. Errors: UNSUPPORTED. */
+bncl_status bncli_geometry_strides(bncl_layout layout, const bncli_geometry *geometry,
+                                   const bncl_tensor *tensor, const char *name, bncli_strides *out,
+                                   bncl_error *err);
+
 #endif

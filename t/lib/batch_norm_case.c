@@ -11,6 +11,7 @@ batch_norm_case batch_norm_case_make(bncl_layout layout, size_t samples, size_t 
                              .samples = samples,
                              .channels = channels,
                              .positions = positions,
+                             .width = 1,
                              .options = bncl_batch_norm_options_default(),
                              .deviation = 1.0,
                              .seed = samples * 1009 + channels * 31 + positions};
@@ -18,16 +19,22 @@ batch_norm_case batch_norm_case_make(bncl_layout layout, size_t samples, size_t 
 
 const char *batch_norm_case_name(const batch_norm_case *c)
 {
-    return harness_text("%s N=%zu C=%zu L=%zu offset %g deviation %g eps %g momentum %g%s%s%s%s",
+    return harness_text("%s N=%zu C=%zu L=%zu padding %zu offset %g deviation %g eps %g momentum "
+                        "%g%s%s%s%s",
                         bncl_layout_name(c->layout), c->samples, c->channels, c->positions,
-                        c->offset, c->deviation, c->options.eps, c->options.momentum,
+                        c->padding, c->offset, c->deviation, c->options.eps, c->options.momentum,
                         c->options.cumulative ? " cumulative" : "", c->no_gamma ? " no gamma" : "",
                         c->no_beta ? " no beta" : "", c->untracked ? " untracked" : "");
 }
 
+static bool channels_last(const batch_norm_case *c)
+{
+    return c->layout == BNCL_LAYOUT_NLC || c->layout == BNCL_LAYOUT_NHWC;
+}
+
 reference_shape batch_norm_case_shape(const batch_norm_case *c)
 {
-    return (reference_shape){c->samples, c->channels, c->positions, c->layout == BNCL_LAYOUT_NLC};
+    return (reference_shape){c->samples, c->channels, c->positions, channels_last(c)};
 }
 
 size_t batch_norm_case_total(const batch_norm_case *c)
@@ -37,11 +44,34 @@ size_t batch_norm_case_total(const batch_norm_case *c)
 
 int batch_norm_case_dims(const batch_norm_case *c, size_t dims[BNCL_MAX_RANK])
 {
-    bool last = c->layout == BNCL_LAYOUT_NLC;
+    const bool last = channels_last(c);
+    const bool planes = c->layout == BNCL_LAYOUT_NCHW || c->layout == BNCL_LAYOUT_NHWC;
+    const int rank = c->layout == BNCL_LAYOUT_NC ? 2 : planes ? 4 : 3;
     dims[0] = c->samples;
-    dims[1] = last ? c->positions : c->channels;
-    dims[2] = last ? c->channels : c->positions;
-    return c->layout == BNCL_LAYOUT_NC ? 2 : 3;
+    dims[last ? rank - 1 : 1] = c->channels;
+    if (rank > 2)
+        dims[last ? 1 : 2] = planes ? c->positions / c->width : c->positions;
+    if (planes)
+        dims[last ? 2 : 3] = c->width;
+    return rank;
+}
+
+/* A tensor of the case's shape; `more` tells tensors of one call apart by their strides. A channel's
+   run stays dense, and so do the dims before channels that are last. */
+static bncl_tensor case_tensor(device *d, const batch_norm_case *c, size_t more, const float *host)
+{
+    size_t dims[BNCL_MAX_RANK], strides[BNCL_MAX_RANK];
+    const int rank = batch_norm_case_dims(c, dims);
+    if (c->padding == 0)
+        return device_tensor(d, BNCL_F32, rank, dims, host);
+    const int channel = channels_last(c) ? rank - 1 : 1;
+    size_t stride = 1;
+    for (int i = rank; i-- > 0; stride *= dims[i] > 0 ? dims[i] : 1) {
+        if (i == channel - 1 || (i == channel && channel + 1 < rank && c->positions > 1))
+            stride += c->padding + more;
+        strides[i] = stride;
+    }
+    return device_strided(d, BNCL_F32, rank, dims, strides, host);
 }
 
 static float *uniform(generator *g, double low, double high, size_t count)
@@ -95,11 +125,9 @@ static bncl_tensor optional(device *d, size_t count, const float *host)
 bncl_batch_norm_forward batch_norm_forward_tensors(device *d, const batch_norm_case *c,
                                                    batch_norm_data *data)
 {
-    size_t dims[BNCL_MAX_RANK];
-    int rank = batch_norm_case_dims(c, dims);
     return (bncl_batch_norm_forward){
-        .x = device_tensor(d, BNCL_F32, rank, dims, data->x),
-        .y = device_tensor(d, BNCL_F32, rank, dims, NULL),
+        .x = case_tensor(d, c, 0, data->x),
+        .y = case_tensor(d, c, 1, NULL),
         .gamma = optional(d, c->channels, data->gamma),
         .beta = optional(d, c->channels, data->beta),
         .running_mean = optional(d, c->channels, data->running_mean),
@@ -115,18 +143,16 @@ bncl_batch_norm_backward batch_norm_backward_tensors(device *d, const batch_norm
                                                      const batch_norm_data *data,
                                                      const bncl_batch_norm_forward *forward)
 {
-    size_t dims[BNCL_MAX_RANK];
-    int rank = batch_norm_case_dims(c, dims);
     return (bncl_batch_norm_backward){
         .x = forward->x,
-        .dy = device_tensor(d, BNCL_F32, rank, dims, data->dy),
+        .dy = case_tensor(d, c, 2, data->dy),
         .gamma = forward->gamma,
         .running_mean = forward->running_mean,
         .running_var = forward->running_var,
         .save_mean = forward->save_mean,
         .save_mean_lo = forward->save_mean_lo,
         .save_invstd = forward->save_invstd,
-        .dx = device_tensor(d, BNCL_F32, rank, dims, NULL),
+        .dx = case_tensor(d, c, 3, NULL),
         .dgamma = device_vector(d, c->channels, NULL),
         .dbeta = device_vector(d, c->channels, NULL),
     };

@@ -11,6 +11,8 @@ typedef struct batch_norm_case {
     size_t samples;
     size_t channels;
     size_t positions; /* 1 for BNCL_LAYOUT_NC */
+    size_t width;     /* of NCHW and NHWC: positions is a multiple of it */
+    size_t padding;   /* elements between rows, and more between samples; 0: dense tensors */
     bncl_batch_norm_options options;
     bool no_gamma;
     bool no_beta;

@@ -115,10 +115,10 @@ static void release_buffer(void *buffer)
     bncl_buffer_destroy(buffer);
 }
 
-/* Over bytes that begin where a buffer does. */
-static void fill_canaries(unsigned char *bytes, size_t count)
+/* Over `count` bytes from `begin` on, counted from the buffer's begin. */
+static void put_canaries(unsigned char *bytes, size_t begin, size_t count)
 {
-    for (size_t i = 0; i < count; ++i)
+    for (size_t i = begin; i < begin + count; ++i)
         bytes[i] = (unsigned char)(canary >> 8 * (i % 4));
 }
 
@@ -129,7 +129,38 @@ static bncl_tensor whole(const bncl_tensor *tensor)
     all.offset = 0;
     all.rank = 1;
     all.dims[0] = bncl_buffer_size(tensor->buffer) / bncl_dtype_size(tensor->dtype);
+    memset(all.strides, 0, sizeof all.strides);
     return all;
+}
+
+static bool has_strides(const bncl_tensor *tensor)
+{
+    for (int i = 0; i < tensor->rank; ++i)
+        if (tensor->strides[i] != 0)
+            return true;
+    return false;
+}
+
+/* Where the index-th element lies, in elements from the buffer's begin. */
+static size_t place_of(const bncl_tensor *tensor, size_t index)
+{
+    if (!has_strides(tensor))
+        return tensor->offset + index;
+    size_t place = tensor->offset;
+    for (int i = tensor->rank; i-- > 0; index /= tensor->dims[i])
+        place += index % tensor->dims[i] * tensor->strides[i];
+    return place;
+}
+
+/* Gives the tensor, which has none, a buffer of its own that ends `after` behind `end`. */
+static bncl_tensor buffered(device *d, bncl_tensor tensor, size_t end, const void *host)
+{
+    size_t bytes = (end + d->after) * bncl_dtype_size(tensor.dtype);
+    device_ok(d, bncl_buffer_create(d->context, bytes, &tensor.buffer, &d->err),
+              "bncl_buffer_create");
+    device_hold(d, tensor.buffer, release_buffer);
+    device_write(d, &tensor, host);
+    return tensor;
 }
 
 bncl_tensor device_tensor(device *d, bncl_dtype dtype, int rank, const size_t *dims,
@@ -138,14 +169,18 @@ bncl_tensor device_tensor(device *d, bncl_dtype dtype, int rank, const size_t *d
     bncl_tensor tensor;
     device_ok(d, bncl_tensor_init(&tensor, NULL, d->before, dtype, rank, dims, &d->err),
               "bncl_tensor_init");
-    size_t elements = d->before + bncl_tensor_count(&tensor) + d->after;
+    return buffered(d, tensor, d->before + bncl_tensor_count(&tensor), host);
+}
+
+bncl_tensor device_strided(device *d, bncl_dtype dtype, int rank, const size_t *dims,
+                           const size_t *strides, const void *host)
+{
+    bncl_tensor tensor;
     device_ok(
-        d,
-        bncl_buffer_create(d->context, elements * bncl_dtype_size(dtype), &tensor.buffer, &d->err),
-        "bncl_buffer_create");
-    device_hold(d, tensor.buffer, release_buffer);
-    device_write(d, &tensor, host);
-    return tensor;
+        d, bncl_tensor_init_strided(&tensor, NULL, d->before, dtype, rank, dims, strides, &d->err),
+        "bncl_tensor_init_strided");
+    const size_t count = bncl_tensor_count(&tensor);
+    return buffered(d, tensor, count > 0 ? place_of(&tensor, count - 1) + 1 : d->before, host);
 }
 
 bncl_tensor device_vector(device *d, size_t count, const float *host)
@@ -158,9 +193,10 @@ void device_write(device *d, const bncl_tensor *tensor, const void *host)
     size_t size = bncl_dtype_size(tensor->dtype);
     size_t total = bncl_buffer_size(tensor->buffer);
     unsigned char *bytes = harness_memory(total, 1);
-    fill_canaries(bytes, total);
-    if (host != NULL)
-        memcpy(bytes + tensor->offset * size, host, bncl_tensor_count(tensor) * size);
+    put_canaries(bytes, 0, total);
+    const size_t count = host != NULL ? bncl_tensor_count(tensor) : 0;
+    for (size_t i = 0; i < count; ++i)
+        memcpy(bytes + place_of(tensor, i) * size, (const unsigned char *)host + i * size, size);
     bncl_tensor all = whole(tensor);
     device_ok(d, bncl_tensor_write(d->queue, &all, bytes, NULL, &d->err), "bncl_tensor_write");
     device_finish(d);
@@ -180,14 +216,16 @@ void device_read(device *d, const bncl_tensor *tensor, void *host)
         return;
     size_t total = bncl_buffer_size(tensor->buffer);
     size_t size = bncl_dtype_size(tensor->dtype);
-    size_t begin = tensor->offset * size;
-    size_t end = begin + bncl_tensor_count(tensor) * size;
     unsigned char *bytes = harness_memory(total, 1);
     bncl_tensor all = whole(tensor);
     device_ok(d, bncl_tensor_read(d->queue, &all, bytes, NULL, &d->err), "bncl_tensor_read");
-    expect_canaries("before a tensor", bytes, 0, begin);
-    expect_canaries("behind a tensor", bytes, end, total);
-    memcpy(host, bytes + begin, end - begin);
+    const size_t count = bncl_tensor_count(tensor);
+    for (size_t i = 0; i < count; ++i) {
+        unsigned char *element = bytes + place_of(tensor, i) * size;
+        memcpy((unsigned char *)host + i * size, element, size);
+        put_canaries(bytes, (size_t)(element - bytes), size);
+    }
+    expect_canaries("around a tensor", bytes, 0, total);
 }
 
 float *device_floats(device *d, const bncl_tensor *tensor)

@@ -52,6 +52,10 @@ bncl_tensor device_absent(void);
 bncl_tensor device_tensor(device *d, bncl_dtype dtype, int rank, const size_t *dims,
                           const void *host);
 
+/* The same with strides; canaries lie between the elements, too. */
+bncl_tensor device_strided(device *d, bncl_dtype dtype, int rank, const size_t *dims,
+                           const size_t *strides, const void *host);
+
 /* The same of one dimension, f32. */
 bncl_tensor device_vector(device *d, size_t count, const float *host);
 
@@ -60,7 +64,8 @@ bncl_tensor device_vector(device *d, size_t count, const float *host);
    uninitialised.) */
 void device_write(device *d, const bncl_tensor *tensor, const void *host);
 
-/* Reads the tensor into host and waits; fails if a canary around it has changed. Absent tensors and
+/* Reads the tensor into host and waits; fails if a canary around it, or between its elements,
+   has changed. Absent tensors and
    a NULL host are passed over. */
 void device_read(device *d, const bncl_tensor *tensor, void *host);
 

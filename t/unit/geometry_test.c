@@ -37,10 +37,12 @@ static void refuse(bncl_layout layout, int rank, const size_t *dims, bncl_status
 static void layouts(void **state)
 {
     (void)state;
-    const size_t two[] = {7, 5}, three[] = {7, 5, 3};
+    const size_t two[] = {7, 5}, three[] = {7, 5, 3}, four[] = {7, 5, 3, 2};
     expect(BNCL_LAYOUT_NC, 2, two, 7, 5, 1);
     expect(BNCL_LAYOUT_NCL, 3, three, 7, 5, 3);
     expect(BNCL_LAYOUT_NLC, 3, three, 35, 3, 1);
+    expect(BNCL_LAYOUT_NCHW, 4, four, 7, 5, 6);
+    expect(BNCL_LAYOUT_NHWC, 4, four, 105, 2, 1);
 }
 
 /* [N,C,1] is [N,C], in either order of the last two. */
@@ -48,8 +50,11 @@ static void one_position(void **state)
 {
     (void)state;
     const size_t first[] = {7, 5, 1}, last[] = {7, 1, 5};
+    const size_t first2d[] = {7, 5, 1, 1}, last2d[] = {7, 1, 1, 5};
     expect(BNCL_LAYOUT_NCL, 3, first, 7, 5, 1);
     expect(BNCL_LAYOUT_NLC, 3, last, 7, 5, 1);
+    expect(BNCL_LAYOUT_NCHW, 4, first2d, 7, 5, 1);
+    expect(BNCL_LAYOUT_NHWC, 4, last2d, 7, 5, 1);
 }
 
 static void empty(void **state)
@@ -61,6 +66,8 @@ static void empty(void **state)
     expect(BNCL_LAYOUT_NCL, 3, positions, 7, 5, 0);
     expect(BNCL_LAYOUT_NCL, 3, both, 0, 5, 0);
     expect(BNCL_LAYOUT_NLC, 3, samples, 0, 3, 1);
+    expect(BNCL_LAYOUT_NCHW, 4, (const size_t[]){7, 5, 0, 2}, 7, 5, 0);
+    expect(BNCL_LAYOUT_NHWC, 4, (const size_t[]){7, 5, 0, 2}, 0, 2, 1);
     refuse(BNCL_LAYOUT_NC, 2, (const size_t[]){7, 0}, BNCL_ERROR_SHAPE, "channel");
     refuse(BNCL_LAYOUT_NCL, 3, (const size_t[]){7, 0, 3}, BNCL_ERROR_SHAPE, "channel");
     refuse(BNCL_LAYOUT_NLC, 3, positions, BNCL_ERROR_SHAPE, "channel");
@@ -74,14 +81,15 @@ static void ranks(void **state)
     const size_t dims[] = {2, 3, 4, 5, 6};
     for (int rank = -1; rank <= 5; ++rank)
         for (int layout = 0; layout < BNCL_LAYOUT_COUNT; ++layout) {
-            const int right = layout == BNCL_LAYOUT_NC ? 2 : 3;
+            const int right = (int)strlen(bncl_layout_name((bncl_layout)layout));
             if (rank == right)
                 continue;
             const char *words = harness_text("(got %dD input)", rank);
             refuse((bncl_layout)layout, rank, dims, BNCL_ERROR_SHAPE, words);
-            if (rank != 2 && rank != 3)
+            if (right == 4 || (rank != 2 && rank != 3))
                 refuse((bncl_layout)layout, rank, dims, BNCL_ERROR_SHAPE,
-                       harness_text("expected 2D or 3D input (got %dD input)", rank));
+                       harness_text("expected %s input (got %dD input)",
+                                    right == 4 ? "4D" : "2D or 3D", rank));
         }
 }
 
@@ -114,6 +122,9 @@ static void sizes(void **state)
     refuse(BNCL_LAYOUT_NLC, 3, (const size_t[]){huge, 2, 1}, BNCL_ERROR_SHAPE, "overflow");
     refuse(BNCL_LAYOUT_NCL, 3, (const size_t[]){2, huge, 3}, BNCL_ERROR_SHAPE, "overflow");
     refuse(BNCL_LAYOUT_NC, 2, (const size_t[]){1, most + 1}, BNCL_ERROR_SHAPE, "overflow");
+    refuse(BNCL_LAYOUT_NHWC, 4, (const size_t[]){huge, 2, 1, 1}, BNCL_ERROR_SHAPE, "overflow");
+    refuse(BNCL_LAYOUT_NCHW, 4, (const size_t[]){1, 1, huge, 2}, BNCL_ERROR_SHAPE, "overflow");
+    refuse(BNCL_LAYOUT_NCHW, 4, (const size_t[]){1, 1, 1 << 16, 1 << 15}, BNCL_ERROR_SHAPE, "2^31");
     refuse(BNCL_LAYOUT_NC, 2, (const size_t[]){0, SIZE_MAX}, BNCL_ERROR_SHAPE, "overflow");
 }
 
