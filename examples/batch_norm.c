@@ -62,7 +62,7 @@ static bncl_status show(bncl_context *context, bncl_queue *queue, bncl_buffer *b
                         const variant *row, bncl_error *err)
 {
     bncl_graph_batch_norm_options options = bncl_graph_batch_norm_options_default();
-    options.affine = row->affine;
+    options.gamma = options.beta = row->affine;
     options.norm.momentum = row->momentum;
     options.norm.cumulative = row->cumulative;
     bncl_graph *graph = NULL;

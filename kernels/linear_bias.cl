@@ -16,10 +16,10 @@ __kernel void linear_bias_forward(__global const float *bias, ulong bias_at, __g
     store_some(load_some(bias + bias_at + at, have), y + y_at + (size_t)row * features + at, have);
 }
 
-/* dbias = sum over rows of dy: rows add in order within leaves of 32, leaves in order as sums of
+/* dbias = sum over rows of dy, added to what dbias holds if `accumulate`: rows add in order within leaves of 32, leaves in order as sums of
    two floats. Grid: blocks of VEC features. Traffic per element: 4 bytes read. */
 __kernel void linear_bias_backward(__global const float *dy, ulong dy_at, __global float *dbias,
-                                   ulong dbias_at, uint rows, uint features)
+                                   ulong dbias_at, uint accumulate, uint rows, uint features)
 {
     const uint at = (uint)get_global_id(0) * VEC;
     if (at >= features)
@@ -34,5 +34,6 @@ __kernel void linear_bias_backward(__global const float *dy, ulong dy_at, __glob
             leaf += load_some(dy + (size_t)i * features, have);
         sum = twofold_add(sum, leaf, 0.0f);
     }
-    store_some(sum.hi, dbias + dbias_at + at, have);
+    dbias += dbias_at + at;
+    store_some(accumulate ? load_some(dbias, have) + sum.hi : sum.hi, dbias, have);
 }

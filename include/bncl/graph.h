@@ -56,12 +56,14 @@ BNCL_API bncl_status bncl_graph_linear(bncl_graph *graph, const char *name, bncl
 
 typedef struct bncl_graph_batch_norm_options {
     bncl_batch_norm_options norm; /* eps, momentum, cumulative */
-    bool affine;                  /* parameters name.weight (gamma) and name.bias (beta) */
+    bool gamma;                   /* parameter name.weight; without it gamma is 1 */
+    bool beta;                    /* parameter name.bias; without it beta is 0 */
     bool track_running_stats;     /* name.running_mean, running_var, num_batches_tracked */
-    bool channels_last;           /* for samples of two dims: [L,C] rather than [C,L] */
+    bool channels_last;           /* samples of [L,C] or [H,W,C] rather than [C,L] or [C,H,W] */
 } bncl_graph_batch_norm_options;
 
-/* PyTorch's defaults: those of bncl_batch_norm_options, affine, tracking; channels first. */
+/* PyTorch's defaults: those of bncl_batch_norm_options, gamma and beta (affine), tracking; channels
+   first. */
 BNCL_API bncl_graph_batch_norm_options bncl_graph_batch_norm_options_default(void);
 
 /* torch.nn.BatchNorm1d on x [N,C], [N,C,L] or, with channels_last, [N,L,C]. options NULL: the
@@ -69,6 +71,12 @@ BNCL_API bncl_graph_batch_norm_options bncl_graph_batch_norm_options_default(voi
 BNCL_API bncl_status bncl_graph_batch_norm(bncl_graph *graph, const char *name, bncl_value x,
                                            const bncl_graph_batch_norm_options *options,
                                            bncl_value *out, bncl_error *err);
+
+/* torch.nn.BatchNorm2d on x [N,C,H,W] or, with channels_last, [N,H,W,C]; else as
+   bncl_graph_batch_norm. */
+BNCL_API bncl_status bncl_graph_batch_norm2d(bncl_graph *graph, const char *name, bncl_value x,
+                                             const bncl_graph_batch_norm_options *options,
+                                             bncl_value *out, bncl_error *err);
 
 /* torch.nn.ReLU. */
 BNCL_API bncl_status bncl_graph_relu(bncl_graph *graph, const char *name, bncl_value x,
@@ -105,6 +113,17 @@ BNCL_API bncl_status bncl_graph_eval(bncl_graph *graph, bncl_error *err);
 BNCL_API bncl_status bncl_graph_freeze(bncl_graph *graph, const char *layer, bool frozen,
                                        bncl_error *err);
 
+/* Switches a batch norm layer's tracking off, or on again, as setting track_running_stats on a
+   PyTorch module does: in training the running statistics and the counter then stay as they are, in
+   evaluation they are still used. Any state. Errors: ARGUMENT (no such layer, or one that was made
+   without running statistics). */
+BNCL_API bncl_status bncl_graph_track_running_stats(bncl_graph *graph, const char *layer,
+                                                    bool track, bncl_error *err);
+
+/* Whether a backward pass adds to the parameters' gradients, as PyTorch's does, or overwrites them,
+   as a graph's does at first. Any state. Errors: ARGUMENT. */
+BNCL_API bncl_status bncl_graph_accumulate(bncl_graph *graph, bool accumulate, bncl_error *err);
+
 /* ---- PLANNED and READY ---- */
 
 /* Runs the graph on `count` inputs, in the order they were added, all of one batch size N, which
@@ -121,7 +140,8 @@ BNCL_API bncl_status bncl_graph_forward(bncl_graph *graph, bncl_queue *queue,
                                         bncl_error *err);
 
 /* Backpropagates dy, the gradient of a scalar with respect to the last forward's output, of the
-   output's shape: overwrites the gradient of every parameter, and of the inputs that ask for one.
+   output's shape: overwrites the gradient of every parameter (or adds to it: bncl_graph_accumulate),
+   and of the inputs that ask for one. A failed call may leave part of the gradients added.
    Enqueues and returns; the first one of a batch size allocates. Legal in READY, once or more after
    a forward. Errors: as bncl_graph_forward. */
 BNCL_API bncl_status bncl_graph_backward(bncl_graph *graph, bncl_queue *queue,
@@ -152,6 +172,11 @@ BNCL_API bncl_status bncl_graph_parameter(const bncl_graph *graph, size_t index,
    between them zero): what an optimizer steps on. Errors: ARGUMENT, STATE. */
 BNCL_API bncl_status bncl_graph_parameters(const bncl_graph *graph, bncl_tensor *values,
                                            bncl_tensor *gradients, bncl_error *err);
+
+/* Sets all parameters' gradients to zero, as an optimizer's zero_grad(). Enqueues and returns.
+   Errors: ARGUMENT, STATE, OPENCL. */
+BNCL_API bncl_status bncl_graph_zero_gradients(bncl_graph *graph, bncl_queue *queue,
+                                               const bncl_sync *sync, bncl_error *err);
 
 BNCL_END_DECLS
 

@@ -2,6 +2,7 @@
 #ifndef BNCL_LINEAR_H
 #define BNCL_LINEAR_H
 
+#include <stdbool.h>
 #include <stddef.h>
 
 #include <bncl/context.h>
@@ -37,15 +38,17 @@ BNCL_API bncl_status bncl_linear_forward(bncl_linear *plan, bncl_queue *queue, c
 
 /* What a backward call reads and writes. dx, dweight and dbias may each be absent. */
 typedef struct bncl_linear_backward_args {
-    bncl_tensor x;       /* in:  [rows, in_features] */
-    bncl_tensor weight;  /* in:  [out_features, in_features] */
-    bncl_tensor dy;      /* in:  [rows, out_features] */
-    bncl_tensor dx;      /* out: dy·W */
-    bncl_tensor dweight; /* out: dyᵀ·x */
-    bncl_tensor dbias;   /* out: Σ over rows of dy */
+    bncl_tensor x;              /* in:  [rows, in_features] */
+    bncl_tensor weight;         /* in:  [out_features, in_features] */
+    bncl_tensor dy;             /* in:  [rows, out_features] */
+    bncl_tensor dx;             /* out: dy·W */
+    bncl_tensor dweight;        /* out: dyᵀ·x */
+    bncl_tensor dbias;          /* out: Σ over rows of dy */
+    bool accumulate_dx;         /* adds to dx, instead of overwriting it */
+    bool accumulate_parameters; /* adds to dweight and dbias */
 } bncl_linear_backward_args;
 
-/* Overwrites its outputs. Enqueues and returns. Errors: as bncl_linear_forward. */
+/* Overwrites its outputs, or adds to them. Enqueues and returns. Errors: as bncl_linear_forward. */
 BNCL_API bncl_status bncl_linear_backward(bncl_linear *plan, bncl_queue *queue,
                                           const bncl_linear_backward_args *args,
                                           const bncl_sync *sync, bncl_error *err);

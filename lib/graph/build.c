@@ -13,7 +13,8 @@
 bncl_graph_batch_norm_options bncl_graph_batch_norm_options_default(void)
 {
     return (bncl_graph_batch_norm_options){.norm = bncl_batch_norm_options_default(),
-                                           .affine = true,
+                                           .gamma = true,
+                                           .beta = true,
                                            .track_running_stats = true,
                                            .channels_last = false};
 }
@@ -170,20 +171,21 @@ bncl_status bncl_graph_linear(bncl_graph *graph, const char *name, bncl_value x,
     return add_layer(graph, &layer, out, err);
 }
 
-/* Finds the layout and the number of channels of a batch norm layer's input. */
-static bncl_status batch_norm_shape(const bncli_layer *layer, bncli_batch_norm_state *state,
-                                    bncl_error *err)
+/* Finds the layout and the number of channels of a batch norm layer's input, which has `planes`
+   (BatchNorm2d) or not, in PyTorch's words. */
+static bncl_status batch_norm_shape(const bncli_layer *layer, bool planes,
+                                    bncli_batch_norm_state *state, bncl_error *err)
 {
+    static const bncl_layout layouts[][2] = {{BNCL_LAYOUT_NC, BNCL_LAYOUT_NC},
+                                             {BNCL_LAYOUT_NCL, BNCL_LAYOUT_NLC},
+                                             {BNCL_LAYOUT_NCHW, BNCL_LAYOUT_NHWC}};
     const bncli_shape *shape = &layer->input_shape;
-    if (shape->rank != 1 && shape->rank != 2)
-        return bncli_fail(err, BNCL_ERROR_SHAPE, "%s: expected 2D or 3D input (got %dD input)",
-                          layer->name, shape->rank + 1);
+    if (planes != (shape->rank == 3))
+        return bncli_fail(err, BNCL_ERROR_SHAPE, "%s: expected %s input (got %dD input)",
+                          layer->name, planes ? "4D" : "2D or 3D", shape->rank + 1);
     const bool last = state->options.channels_last;
-    if (shape->rank == 1)
-        state->layout = BNCL_LAYOUT_NC;
-    else
-        state->layout = last ? BNCL_LAYOUT_NLC : BNCL_LAYOUT_NCL;
-    state->channels = shape->dims[shape->rank == 2 && last ? 1 : 0];
+    state->layout = layouts[shape->rank - 1][last];
+    state->channels = shape->dims[last ? shape->rank - 1 : 0];
     if (state->channels == 0)
         return bncli_fail(err, BNCL_ERROR_SHAPE, "%s: expected at least 1 channel, got 0",
                           layer->name);
@@ -199,13 +201,13 @@ static void add_batch_norm_entries(bncli_layer *layer, bncli_batch_norm_state *s
     static const char *const names[] = {"running_mean", "running_var", "num_batches_tracked"};
     for (size_t i = 0; i < 3; ++i)
         snprintf(state->names[i], sizeof state->names[i], "%s.%s", layer->name, names[i]);
-    if (!state->options.affine)
-        return;
-    add_parameter(layer, "weight", 1, state->channels, 0, BNCLI_ONES, 0.0f);
-    add_parameter(layer, "bias", 1, state->channels, 0, BNCLI_ZEROS, 0.0f);
+    if (state->options.gamma)
+        add_parameter(layer, "weight", 1, state->channels, 0, BNCLI_ONES, 0.0f);
+    if (state->options.beta)
+        add_parameter(layer, "bias", 1, state->channels, 0, BNCLI_ZEROS, 0.0f);
 }
 
-bncl_status bncl_graph_batch_norm(bncl_graph *graph, const char *name, bncl_value x,
+static bncl_status add_batch_norm(bncl_graph *graph, const char *name, bncl_value x, bool planes,
                                   const bncl_graph_batch_norm_options *options, bncl_value *out,
                                   bncl_error *err)
 {
@@ -218,7 +220,8 @@ bncl_status bncl_graph_batch_norm(bncl_graph *graph, const char *name, bncl_valu
         return status;
     layer.of.batch_norm = state;
     state->options = options != NULL ? *options : bncl_graph_batch_norm_options_default();
-    status = batch_norm_shape(&layer, state, err);
+    state->tracking = state->options.track_running_stats;
+    status = batch_norm_shape(&layer, planes, state, err);
     if (status == BNCL_OK) {
         add_batch_norm_entries(&layer, state);
         status = add_layer(graph, &layer, out, err);
@@ -226,6 +229,20 @@ bncl_status bncl_graph_batch_norm(bncl_graph *graph, const char *name, bncl_valu
     if (status != BNCL_OK)
         bncli_free(state);
     return status;
+}
+
+bncl_status bncl_graph_batch_norm(bncl_graph *graph, const char *name, bncl_value x,
+                                  const bncl_graph_batch_norm_options *options, bncl_value *out,
+                                  bncl_error *err)
+{
+    return add_batch_norm(graph, name, x, false, options, out, err);
+}
+
+bncl_status bncl_graph_batch_norm2d(bncl_graph *graph, const char *name, bncl_value x,
+                                    const bncl_graph_batch_norm_options *options, bncl_value *out,
+                                    bncl_error *err)
+{
+    return add_batch_norm(graph, name, x, true, options, out, err);
 }
 
 bncl_status bncl_graph_relu(bncl_graph *graph, const char *name, bncl_value x, bncl_value *out,

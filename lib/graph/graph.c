@@ -114,17 +114,41 @@ bncl_status bncl_graph_eval(bncl_graph *graph, bncl_error *err)
     return set_training(graph, false, err);
 }
 
-bncl_status bncl_graph_freeze(bncl_graph *graph, const char *layer, bool frozen, bncl_error *err)
+/* The layer of this name; NULL, with a text, when there is none. */
+static bncli_layer *find_layer(bncl_graph *graph, const char *name, bncl_error *err)
 {
     bncli_error_clear(err);
-    if (graph == NULL || layer == NULL)
-        return bncli_fail(err, BNCL_ERROR_ARGUMENT, "graph or layer is NULL");
+    if (graph == NULL || name == NULL) {
+        bncli_fail(err, BNCL_ERROR_ARGUMENT, "graph or layer is NULL");
+        return NULL;
+    }
     for (size_t i = 0; i < graph->layer_count; ++i)
-        if (strcmp(graph->layers[i].name, layer) == 0) {
-            graph->layers[i].frozen = frozen;
-            return BNCL_OK;
-        }
-    return bncli_fail(err, BNCL_ERROR_ARGUMENT, "there is no layer '%.100s'", layer);
+        if (strcmp(graph->layers[i].name, name) == 0)
+            return &graph->layers[i];
+    bncli_fail(err, BNCL_ERROR_ARGUMENT, "there is no layer '%.100s'", name);
+    return NULL;
+}
+
+bncl_status bncl_graph_freeze(bncl_graph *graph, const char *layer, bool frozen, bncl_error *err)
+{
+    bncli_layer *found = find_layer(graph, layer, err);
+    if (found == NULL)
+        return BNCL_ERROR_ARGUMENT;
+    found->frozen = frozen;
+    return BNCL_OK;
+}
+
+bncl_status bncl_graph_track_running_stats(bncl_graph *graph, const char *layer, bool track,
+                                           bncl_error *err)
+{
+    const bncli_layer *found = find_layer(graph, layer, err);
+    if (found == NULL)
+        return BNCL_ERROR_ARGUMENT;
+    bncli_batch_norm_state *state = bncli_tracked_state(found);
+    if (state == NULL)
+        return bncli_fail(err, BNCL_ERROR_ARGUMENT, "%s has no running statistics", layer);
+    state->tracking = track;
+    return BNCL_OK;
 }
 
 /* Checks one input against its declared shape, and that it has the batch size of the first. */
@@ -181,6 +205,7 @@ static bncli_layer_run run_of(const bncl_graph *graph, const bncli_layer *layer,
                            .elementwise = graph->elementwise,
                            .slot = graph->slot,
                            .training = graph->training && !layer->frozen,
+                           .accumulate = graph->accumulate,
                            .y = &graph->values[layer->output].value};
     for (size_t i = 0; i < layer->input_count; ++i)
         run.x[i] = &graph->values[layer->inputs[i]].value;

@@ -35,7 +35,8 @@ typedef struct bncli_graph_value {
 struct bncl_graph {
     bncl_context *context; /* borrowed */
     bncli_graph_state state;
-    bool training; /* the graph's mode: read in graph.c alone */
+    bool training;   /* the graph's mode: read in graph.c alone */
+    bool accumulate; /* backward adds to the parameters' gradients */
     bncli_layer *layers;
     size_t layer_count, layer_capacity;
     bncli_graph_value *values;

@@ -38,8 +38,9 @@ typedef struct bncli_parameter {
 typedef struct bncli_layer_run {
     bncl_queue *queue;
     bncl_elementwise *elementwise;
-    size_t slot;   /* which of the layer's operator plans: see plan() */
-    bool training; /* of this layer: false when the graph evaluates or the layer is frozen */
+    size_t slot;     /* which of the layer's operator plans: see plan() */
+    bool training;   /* of this layer: false when the graph evaluates or the layer is frozen */
+    bool accumulate; /* backward adds to the parameters' gradients */
     const bncl_tensor *x[BNCLI_LAYER_INPUTS];
     const bncl_tensor *y;
     const bncl_tensor *dy;              /* backward only, as dx */
@@ -74,6 +75,7 @@ typedef struct bncli_batch_norm_state {
     bncl_graph_batch_norm_options options;
     bncl_layout layout;
     size_t channels;
+    bool tracking; /* training moves the running statistics */
     bncl_buffer *running, *next;
     bncl_buffer *save;                    /* save_mean, save_mean_lo, save_invstd: [3][channels] */
     int64_t batches, next_batches;        /* num_batches_tracked */

@@ -78,6 +78,20 @@ static bncl_status plan(bncli_layer *layer, size_t slot, size_t n, bncl_error *e
                                   &state->options.norm, &layer->of.batch_norm->plans[slot], err);
 }
 
+/* The layer's gamma and beta; parameters of absent tensors where it has none. */
+static const bncli_parameter none;
+
+static const bncli_parameter *gamma_of(const bncli_layer *layer)
+{
+    return layer->of.batch_norm->options.gamma ? &layer->parameters[0] : &none;
+}
+
+static const bncli_parameter *beta_of(const bncli_layer *layer)
+{
+    const bncl_graph_batch_norm_options *options = &layer->of.batch_norm->options;
+    return options->beta ? &layer->parameters[options->gamma ? 1 : 0] : &none;
+}
+
 static bncl_status forward(bncli_layer *layer, const bncli_layer_run *run, bncl_error *err)
 {
     bncli_batch_norm_state *state = layer->of.batch_norm;
@@ -85,25 +99,28 @@ static bncl_status forward(bncli_layer *layer, const bncli_layer_run *run, bncl_
     state->updated = false;
     state->next_batches = state->batches;
     state->used_batch = run->training || state->running == NULL;
+    const bool tracks = state->tracking || !run->training;
+    bncl_buffer *running = tracks ? state->running : NULL;
+    bncl_buffer *next = tracks ? state->next : NULL;
     bncl_batch_norm_forward args = {
         .x = *run->x[0],
         .y = *run->y,
-        .gamma = layer->parameters[0].value,
-        .beta = layer->parameters[1].value,
-        .running_mean = row_of(state->running, 0, c),
-        .running_var = row_of(state->running, 1, c),
-        .next_mean = row_of(state->next, 0, c),
-        .next_var = row_of(state->next, 1, c),
+        .gamma = gamma_of(layer)->value,
+        .beta = beta_of(layer)->value,
+        .running_mean = row_of(running, 0, c),
+        .running_var = row_of(running, 1, c),
+        .next_mean = row_of(next, 0, c),
+        .next_var = row_of(next, 1, c),
         .save_mean = row_of(state->save, 0, c),
         .save_mean_lo = row_of(state->save, 1, c),
         .save_invstd = row_of(state->save, 2, c),
-        .num_batches_tracked = &state->next_batches,
+        .num_batches_tracked = tracks ? &state->next_batches : NULL,
     };
     bncl_batch_norm *op = state->plans[run->slot];
     if (!run->training)
         return bncl_batch_norm_forward_eval(op, run->queue, &args, NULL, err);
     bncl_status status = bncl_batch_norm_forward_train(op, run->queue, &args, NULL, err);
-    state->updated = status == BNCL_OK && state->running != NULL;
+    state->updated = status == BNCL_OK && running != NULL;
     return status;
 }
 
@@ -124,15 +141,16 @@ static bncl_status backward(bncli_layer *layer, const bncli_layer_run *run, bncl
     const bncl_batch_norm_backward args = {
         .x = *run->x[0],
         .dy = *run->dy,
-        .gamma = layer->parameters[0].value,
+        .gamma = gamma_of(layer)->value,
         .running_mean = row_of(state->running, 0, c),
         .running_var = row_of(state->running, 1, c),
         .save_mean = row_of(state->save, 0, c),
         .save_mean_lo = row_of(state->save, 1, c),
         .save_invstd = row_of(state->save, 2, c),
         .dx = run->dx[0],
-        .dgamma = layer->parameters[0].gradient,
-        .dbeta = layer->parameters[1].gradient,
+        .dgamma = gamma_of(layer)->gradient,
+        .dbeta = beta_of(layer)->gradient,
+        .accumulate_parameters = run->accumulate,
     };
     bncl_batch_norm *op = state->plans[run->slot];
     if (state->used_batch)

@@ -31,6 +31,7 @@ static bncl_status backward(bncli_layer *layer, const bncli_layer_run *run, bncl
         .dx = run->dx[0],
         .dweight = layer->parameters[0].gradient,
         .dbias = layer->parameters[1].gradient,
+        .accumulate_parameters = run->accumulate,
     };
     return bncl_linear_backward(layer->of.linear[run->slot], run->queue, &args, NULL, err);
 }

@@ -5,6 +5,7 @@
 
 #include "base/alloc.h"
 #include "base/error.h"
+#include "ops/operand.h"
 #include "runtime/buffer.h"
 #include "tensor/size.h"
 
@@ -158,4 +159,23 @@ bncl_status bncl_graph_parameters(const bncl_graph *graph, bncl_tensor *values,
     *gradients = *values;
     gradients->buffer = graph->gradients;
     return BNCL_OK;
+}
+
+bncl_status bncl_graph_accumulate(bncl_graph *graph, bool accumulate, bncl_error *err)
+{
+    bncli_error_clear(err);
+    if (graph == NULL)
+        return bncli_fail(err, BNCL_ERROR_ARGUMENT, "graph is NULL");
+    graph->accumulate = accumulate;
+    return BNCL_OK;
+}
+
+bncl_status bncl_graph_zero_gradients(bncl_graph *graph, bncl_queue *queue, const bncl_sync *sync,
+                                      bncl_error *err)
+{
+    bncl_tensor values, gradients;
+    bncl_status status = bncl_graph_parameters(graph, &values, &gradients, err);
+    if (status == BNCL_OK)
+        status = bncli_queue_check(graph->context, queue, err);
+    return status == BNCL_OK ? bncl_tensor_fill(queue, &gradients, 0.0, sync, err) : status;
 }

@@ -210,7 +210,10 @@ static bncl_status run_bias_backward(bncl_linear *plan, bncl_queue *queue,
 {
     const bncli_grid grid = bias_grid(plan, 1);
     const bncli_argument arguments[] = {bncli_arg_tensor(&args->dy), bncli_arg_tensor(&args->dbias),
+                                        bncli_arg_uint(args->accumulate_parameters),
                                         bncli_arg_uint(plan->rows), bncli_arg_uint(plan->out)};
+    if (plan->rows == 0 && args->accumulate_parameters)
+        return BNCL_OK;
     if (plan->rows == 0)
         return bncl_tensor_fill(queue, &args->dbias, 0.0, NULL, err);
     return bncli_launch(queue, plan->bias_backward, &grid, arguments, BNCLI_COUNT(arguments), NULL,
@@ -228,10 +231,10 @@ bncl_status bncl_linear_backward(bncl_linear *plan, bncl_queue *queue,
     if (status == BNCL_OK && bncli_present(&args->dbias))
         status = run_bias_backward(plan, queue, args, err);
     if (status == BNCL_OK && bncli_present(&args->dweight))
-        status =
-            multiply(plan, queue, BACKWARD_WEIGHT, &args->dy, &args->x, 0.0f, &args->dweight, err);
+        status = multiply(plan, queue, BACKWARD_WEIGHT, &args->dy, &args->x,
+                          args->accumulate_parameters ? 1.0f : 0.0f, &args->dweight, err);
     if (status == BNCL_OK && bncli_present(&args->dx))
-        status =
-            multiply(plan, queue, BACKWARD_INPUT, &args->dy, &args->weight, 0.0f, &args->dx, err);
+        status = multiply(plan, queue, BACKWARD_INPUT, &args->dy, &args->weight,
+                          args->accumulate_dx ? 1.0f : 0.0f, &args->dx, err);
     return status == BNCL_OK ? bncli_queue_end(queue, sync, err) : status;
 }

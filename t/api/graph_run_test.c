@@ -158,6 +158,26 @@ static bncl_status parameters(void *of, bncl_error *err)
     return bncl_graph_parameters(args->graph, args->out_values, args->out_gradients, err);
 }
 
+static bncl_status zero_gradients(void *of, bncl_error *err)
+{
+    graph_args *args = of;
+    return bncl_graph_zero_gradients(args->graph, args->run.queue, args->run.sync, err);
+}
+
+static void zeroing(void **state)
+{
+    api *a = api_of(state);
+    graph_args args;
+    graph_args_init(&args, a);
+    api_call call = {
+        .function = "bncl_graph_zero_gradients", .run = zero_gradients, .args = &args.run};
+    api_refuses(&call, BNCL_ERROR_STATE, "bncl_graph_plan first");
+    plan(a, &args);
+    api_refuses_null(&call, &args.graph, "graph");
+    api_refuses_run(a, &call);
+    api_accepts(&call);
+}
+
 static void parameters_of(void **state)
 {
     api *a = api_of(state);
@@ -274,8 +294,8 @@ static void state_files(void **state)
 int main(void)
 {
     const struct CMUnitTest tests[] = {
-        HARNESS_TEST(forwards),      HARNESS_TEST(backwards),   HARNESS_TEST(parameters_of),
-        HARNESS_TEST(state_entries), HARNESS_TEST(state_files),
+        HARNESS_TEST(forwards),      HARNESS_TEST(backwards),     HARNESS_TEST(zeroing),
+        HARNESS_TEST(parameters_of), HARNESS_TEST(state_entries), HARNESS_TEST(state_files),
     };
     cmocka_set_message_output(CM_OUTPUT_TAP);
     return cmocka_run_group_tests(tests, api_open, api_close);

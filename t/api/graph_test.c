@@ -82,6 +82,13 @@ static bncl_status add_batch_norm(void *of, bncl_error *err)
     return bncl_graph_batch_norm(args->graph, args->name, args->x, &args->options, args->out, err);
 }
 
+static bncl_status add_batch_norm2d(void *of, bncl_error *err)
+{
+    graph_args *args = of;
+    return bncl_graph_batch_norm2d(args->graph, args->name, args->x, &args->options, args->out,
+                                   err);
+}
+
 static bncl_status add_relu(void *of, bncl_error *err)
 {
     graph_args *args = of;
@@ -186,6 +193,13 @@ static void shapes_of_layers(void **state)
     api_refuses_int(&linear, &args.x, nothing, BNCL_ERROR_SHAPE, "layer: expected at least 1");
     api_refuses_size(&linear, &args.out_features, 0, BNCL_ERROR_SHAPE, "layer: expected at least");
     api_refuses_int(&norm, &args.x, cube, BNCL_ERROR_SHAPE, "expected 2D or 3D input (got 4D");
+    const api_call planes = {
+        .function = "bncl_graph_batch_norm2d", .run = add_batch_norm2d, .args = &args};
+    api_refuses(&planes, BNCL_ERROR_SHAPE, "layer: expected 4D input (got 2D input)");
+    api_refuses_int(&planes, &args.x, empty, BNCL_ERROR_SHAPE, "expected 4D input (got 3D input)");
+    api_refuses_int(&planes, &args.x, 77, BNCL_ERROR_ARGUMENT, "is no value");
+    api_refuses_null(&planes, &args.graph, "graph");
+    api_refuses_null(&planes, &args.name, "name");
     api_refuses_int(&norm, &args.x, empty, BNCL_ERROR_SHAPE, "layer: expected at least 1 channel");
     api_refuses_int(&sum, &args.other, cube, BNCL_ERROR_SHAPE, "layer: expected two values");
     api_refuses_int(&sum, &args.other, 77, BNCL_ERROR_ARGUMENT, "is no value");
@@ -241,26 +255,58 @@ static bncl_status freeze(void *of, bncl_error *err)
     return bncl_graph_freeze(args->graph, args->name, true, err);
 }
 
+static bncl_status track(void *of, bncl_error *err)
+{
+    graph_args *args = of;
+    return bncl_graph_track_running_stats(args->graph, args->name, false, err);
+}
+
+static bncl_status accumulate(void *of, bncl_error *err)
+{
+    graph_args *args = of;
+    return bncl_graph_accumulate(args->graph, true, err);
+}
+
+/* A call on the graph's layer args->name. */
+static void refuses_names(const api_call *call, graph_args *args)
+{
+    const char *const no_layer = "none", *const empty = "";
+    api_refuses_null(call, &args->graph, "graph");
+    api_refuses_null(call, &args->name, "layer");
+    api_refuses_bytes(call, &args->name, &no_layer, sizeof no_layer, BNCL_ERROR_ARGUMENT,
+                      "no layer 'none'");
+    api_refuses_bytes(call, &args->name, &empty, sizeof empty, BNCL_ERROR_ARGUMENT, "no layer");
+    api_accepts(call);
+}
+
 static void modes(void **state)
 {
     api *a = api_of(state);
     graph_args args;
     graph_args_init(&args, a);
-    const char *const no_layer = "none", *const empty = "";
+    const char *const untracked = "untracked";
     const api_call trains = {.function = "bncl_graph_train", .run = train, .args = &args};
     const api_call evals = {.function = "bncl_graph_eval", .run = eval, .args = &args};
+    const api_call adds = {.function = "bncl_graph_accumulate", .run = accumulate, .args = &args};
     const api_call freezes = {.function = "bncl_graph_freeze", .run = freeze, .args = &args};
+    const api_call tracks = {
+        .function = "bncl_graph_track_running_stats", .run = track, .args = &args};
+    const api_call *const whole[] = {&trains, &evals, &adds};
+    bncl_graph_batch_norm_options options = bncl_graph_batch_norm_options_default();
+    bncl_value value;
+    options.track_running_stats = false;
+    device_ok(a->d,
+              bncl_graph_batch_norm(args.graph, untracked, args.x, &options, &value, &a->d->err),
+              "bncl_graph_batch_norm");
     device_ok(a->d, add_batch_norm(&args, &a->d->err), "bncl_graph_batch_norm");
-    api_refuses_null(&trains, &args.graph, "graph");
-    api_accepts(&trains);
-    api_refuses_null(&evals, &args.graph, "graph");
-    api_accepts(&evals);
-    api_refuses_null(&freezes, &args.graph, "graph");
-    api_refuses_null(&freezes, &args.name, "layer");
-    api_refuses_bytes(&freezes, &args.name, &no_layer, sizeof no_layer, BNCL_ERROR_ARGUMENT,
-                      "no layer 'none'");
-    api_refuses_bytes(&freezes, &args.name, &empty, sizeof empty, BNCL_ERROR_ARGUMENT, "no layer");
-    api_accepts(&freezes);
+    for (int i = 0; i < 3; ++i) {
+        api_refuses_null(whole[i], &args.graph, "graph");
+        api_accepts(whole[i]);
+    }
+    refuses_names(&freezes, &args);
+    refuses_names(&tracks, &args);
+    api_refuses_bytes(&tracks, &args.name, &untracked, sizeof untracked, BNCL_ERROR_ARGUMENT,
+                      "untracked has no running statistics");
 }
 
 int main(void)

@@ -118,7 +118,7 @@ static void default_options(void **state)
     const bncl_graph_batch_norm_options layer = bncl_graph_batch_norm_options_default();
     expect_true("bncl_graph_batch_norm_options_default",
                 layer.norm.eps == 1e-5 && layer.norm.momentum == 0.1 && !layer.norm.cumulative &&
-                    layer.affine && layer.track_running_stats && !layer.channels_last,
+                    layer.gamma && layer.beta && layer.track_running_stats && !layer.channels_last,
                 "the operator's defaults, affine, tracking, channels first");
     const bncl_sgd_options sgd = bncl_sgd_options_default();
     expect_true("bncl_sgd_options_default",
@@ -154,6 +154,8 @@ typedef struct tensor_args {
     int rank;
     const size_t *dims;
     size_t held_dims[BNCL_MAX_RANK];
+    const size_t *strides;
+    size_t held_strides[BNCL_MAX_RANK];
 } tensor_args;
 
 static bncl_status init_tensor(void *of, bncl_error *err)
@@ -190,6 +192,36 @@ static void tensor_init(void **state)
     assert_int_equal(bncl_tensor_count(&args.out), 1);
 }
 
+static bncl_status init_strided(void *of, bncl_error *err)
+{
+    tensor_args *args = of;
+    return bncl_tensor_init_strided(args->place, args->buffer, args->offset, args->dtype,
+                                    args->rank, args->dims, args->strides, err);
+}
+
+static void tensor_init_strided(void **state)
+{
+    (void)state;
+    tensor_args args = {.offset = 3, .rank = 2, .held_dims = {4, 5}, .held_strides = {9, 1}};
+    api_call call = {.function = "bncl_tensor_init_strided", .run = init_strided, .args = &args};
+    args.place = &args.out;
+    args.dims = args.held_dims;
+    args.strides = args.held_strides;
+    memset(&args.out, 0x5a, sizeof args.out);
+    api_output(&call, "out", &args.out, sizeof args.out);
+    api_refuses_null(&call, &args.place, "out");
+    api_refuses_null(&call, &args.dims, "dims");
+    api_refuses_null(&call, &args.strides, "strides");
+    api_refuses_int(&call, &args.rank, -1, BNCL_ERROR_ARGUMENT, "rank");
+    api_refuses_int(&call, &args.rank, BNCL_MAX_RANK + 1, BNCL_ERROR_ARGUMENT, "rank");
+    api_refuses_size(&call, &args.offset, SIZE_MAX / 4, BNCL_ERROR_ARGUMENT, "overflows");
+    api_refuses_size(&call, &args.held_strides[0], SIZE_MAX / 2, BNCL_ERROR_ARGUMENT, "overflows");
+    api_refuses_size(&call, &args.held_strides[1], SIZE_MAX / 8, BNCL_ERROR_ARGUMENT, "overflows");
+    api_accepts(&call);
+    assert_int_equal(bncl_tensor_count(&args.out), 20);
+    assert_true(args.out.strides[0] == 9 && args.out.strides[1] == 1);
+}
+
 /* A tensor that bncl_tensor_init has not made. */
 static void tensor_count(void **state)
 {
@@ -208,7 +240,8 @@ int main(void)
         HARNESS_TEST(null_is_destroyed), HARNESS_TEST(null_has_nothing),
         HARNESS_TEST(names_of_numbers),  HARNESS_TEST(names_of_statuses),
         HARNESS_TEST(default_options),   HARNESS_TEST(no_random_numbers),
-        HARNESS_TEST(tensor_init),       HARNESS_TEST(tensor_count),
+        HARNESS_TEST(tensor_init),       HARNESS_TEST(tensor_init_strided),
+        HARNESS_TEST(tensor_count),
     };
     cmocka_set_message_output(CM_OUTPUT_TAP);
     return cmocka_run_group_tests(tests, NULL, NULL);

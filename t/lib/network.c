@@ -35,6 +35,16 @@ const network network_channels_last = {.name = "channels last",
                                        .input_count = 1,
                                        LAYERS(channels_last_layers)};
 
+static const network_layer planes_layers[] = {
+    {NETWORK_BATCH_NORM, "bn1", .a = 0, .planes = true, .no_beta = true},
+    {NETWORK_RELU, "relu1", .a = 1},
+    {NETWORK_BATCH_NORM, "bn2", .a = 2, .planes = true, .last = true, .no_gamma = true},
+    {NETWORK_FLATTEN, "flatten", .a = 3},
+    {NETWORK_LINEAR, "fc1", .a = 4, .features = 3},
+};
+const network network_planes = {
+    .name = "planes", .inputs = {{3, {3, 2, 4}, true}}, .input_count = 1, LAYERS(planes_layers)};
+
 static const network_layer two_inputs_layers[] = {
     {NETWORK_LINEAR, "left", .a = 0, .features = 4},  /* 2 */
     {NETWORK_LINEAR, "right", .a = 1, .features = 4}, /* 3 */

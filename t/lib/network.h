@@ -25,7 +25,10 @@ typedef struct network_layer {
     int b;           /* NETWORK_ADD: the second operand */
     size_t features; /* NETWORK_LINEAR: outputs */
     bool bare;       /* linear without bias, batch norm without gamma and beta */
+    bool no_gamma;   /* batch norm without gamma alone */
+    bool no_beta;    /* batch norm without beta alone */
     bool untracked;  /* batch norm without running statistics */
+    bool planes;     /* batch norm of [C,H,W] */
     bool last;       /* batch norm: channels last */
     bool cumulative; /* batch norm: momentum=None */
     double eps;      /* 0: PyTorch's */
@@ -63,6 +66,9 @@ extern const network network_mlp;
 /* [3,5], batch norm over [N,C,L], ReLU, flatten, Linear, batch norm, Linear; and channels last. */
 extern const network network_sequence;
 extern const network network_channels_last;
+
+/* Batch norms over [N,C,H,W], one without beta, one channels last and without gamma. */
+extern const network network_planes;
 
 /* Two inputs, both of whose gradients are asked for; one of them is used twice. */
 extern const network network_two_inputs;

@@ -19,7 +19,8 @@ static bncl_status add_batch_norm(bncl_graph *graph, const network_layer *layer,
                                   const bncl_value *values, bncl_value *out, bncl_error *err)
 {
     bncl_graph_batch_norm_options options = bncl_graph_batch_norm_options_default();
-    options.affine = !layer->bare;
+    options.gamma = !layer->bare && !layer->no_gamma;
+    options.beta = !layer->bare && !layer->no_beta;
     options.track_running_stats = !layer->untracked;
     options.channels_last = layer->last;
     options.norm.cumulative = layer->cumulative;
@@ -27,7 +28,8 @@ static bncl_status add_batch_norm(bncl_graph *graph, const network_layer *layer,
         options.norm.eps = layer->eps;
     if (layer->momentum != 0.0)
         options.norm.momentum = layer->momentum;
-    return bncl_graph_batch_norm(graph, layer->name, values[layer->a], &options, out, err);
+    return (layer->planes ? bncl_graph_batch_norm2d : bncl_graph_batch_norm)(
+        graph, layer->name, values[layer->a], &options, out, err);
 }
 
 static bncl_status add_relu(bncl_graph *graph, const network_layer *layer, const bncl_value *values,
@@ -182,7 +184,7 @@ void network_graph_copy(network_graph *g, reference_graph *to)
         if (!norm->tracked)
             continue;
         const network_shape *in = &to->shapes[layer->a];
-        const size_t channels = in->dims[in->rank == 2 && layer->last ? 1 : 0];
+        const size_t channels = in->dims[layer->last ? in->rank - 1 : 0];
         int64_t batches;
         copy_entry(g, layer->name, "running_mean", norm->running_mean, channels);
         copy_entry(g, layer->name, "running_var", norm->running_var, channels);

@@ -37,7 +37,7 @@ static void disturb(reference_graph *g, double *values, size_t count, size_t ter
 
 static size_t channels_of(const network_layer *layer, const network_shape *shape)
 {
-    return shape->dims[shape->rank == 2 && layer->last ? 1 : 0];
+    return shape->dims[layer->last ? shape->rank - 1 : 0];
 }
 
 static void add_parameter(reference_graph *g, const network_layer *layer, const char *suffix,
@@ -65,10 +65,10 @@ static void add_norm(reference_graph *g, int index)
         norm->running_var = harness_doubles(channels);
         fill(norm->running_var, channels, 1.0);
     }
-    if (!layer->bare) {
+    if (!layer->bare && !layer->no_gamma)
         add_parameter(g, layer, "weight", channels, 1.0);
+    if (!layer->bare && !layer->no_beta)
         add_parameter(g, layer, "bias", channels, 0.0);
-    }
 }
 
 static void add_linear(reference_graph *g, int index)
@@ -107,9 +107,10 @@ reference_graph *reference_graph_make(const network *net, size_t most)
 static reference_parameter parameter_of(const reference_graph *g, int index, int which)
 {
     const network_layer *layer = &g->net->layers[index];
-    const bool none = layer->bare && (layer->kind == NETWORK_BATCH_NORM || which == 1);
+    const bool bare = layer->bare && (layer->kind == NETWORK_BATCH_NORM || which == 1);
+    const bool none = bare || (which == 0 ? layer->no_gamma : layer->no_beta);
     return none ? (reference_parameter){.name = NULL}
-                : g->parameters[g->first_parameter[index] + which];
+                : g->parameters[g->first_parameter[index] + (layer->no_gamma ? 0 : which)];
 }
 
 /* ---- forward ---- */

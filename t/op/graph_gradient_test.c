@@ -29,6 +29,8 @@ static const graph_case cases[] = {
     {&network_channels_last, true, NULL}, {&network_channels_last, false, NULL},
     {&network_two_inputs, true, NULL},    {&network_two_inputs, false, NULL},
     {&network_options, true, NULL},       {&network_options, false, NULL},
+    {&network_planes, true, NULL},        {&network_planes, false, NULL},
+    {&network_planes, true, "bn2"},
 };
 enum { case_count = sizeof cases / sizeof cases[0], small_case_count = 4 };
 

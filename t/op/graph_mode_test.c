@@ -259,6 +259,86 @@ static void one_sample_refused_without_statistics(void **state)
     network_graph_forward(&g, &data);
 }
 
+static void track(const network_graph *g, const char *layer, bool on)
+{
+    device_ok(g->d, bncl_graph_track_running_stats(g->graph, layer, on, &g->d->err), "track");
+}
+
+/* Switched off later: training moves that layer's statistics no more, though it normalizes as
+   before; evaluation still uses them; and on again they go on from where they were. */
+static void tracking_switched_off(void **state)
+{
+    device *d = device_of(state);
+    const network_data data = network_data_make(&network_options, 5, 1);
+    network_graph g = network_graph_make(d, &network_options, 1);
+    network_graph same = network_graph_make(d, &network_options, 1);
+    network_graph_forward(&g, &data);
+    network_graph_forward(&same, &data);
+    const network_state before = network_graph_state(&g);
+    track(&g, "bn1", false);
+    track(&g, "bn3", false); /* cumulative */
+    const float *y = network_graph_forward(&g, &data);
+    check_float_bits("y", y, network_graph_forward(&same, &data), 5 * 4);
+    network_graph_expect(&g, &before, "training without tracking");
+    network_graph_loss(&g, &data, true);
+    assert_true(batches(&g, "bn1") == 1 && batches(&same, "bn1") == 2);
+    eval(&g);
+    const float *evaluated = network_graph_forward(&g, &data);
+    track(&g, "bn1", true);
+    track(&g, "bn3", true);
+    check_float_bits("in evaluation", network_graph_forward(&g, &data), evaluated, 5 * 4);
+    train(&g);
+    network_graph_forward(&g, &data);
+    const network_state after = network_graph_state(&same);
+    network_graph_expect(&g, &after, "tracking again");
+}
+
+/* The gradients of all parameters, one behind the other. */
+static float *gradients(const network_graph *g)
+{
+    bncl_tensor values, all;
+    device_ok(g->d, bncl_graph_parameters(g->graph, &values, &all, &g->d->err), "parameters");
+    return network_graph_read(g, &all);
+}
+
+static size_t gradient_count(const network_graph *g)
+{
+    bncl_tensor values, all;
+    device_ok(g->d, bncl_graph_parameters(g->graph, &values, &all, &g->d->err), "parameters");
+    return bncl_tensor_count(&all);
+}
+
+/* A second backward doubles the gradients, which is exact; zeroed, they are as after the first. */
+static void gradients_add_up(void **state)
+{
+    device *d = device_of(state);
+    const network *const nets[] = {&network_options, &network_planes};
+    for (int i = 0; i < 2; ++i) {
+        const network_data data = network_data_make(nets[i], 5, 1);
+        network_graph g = network_graph_make(d, nets[i], 1);
+        const size_t count = gradient_count(&g);
+        network_graph_forward(&g, &data);
+        network_graph_loss(&g, &data, true);
+        const float *once = gradients(&g);
+        float *twice = harness_floats(count);
+        for (size_t k = 0; k < count; ++k)
+            twice[k] = 2.0f * once[k];
+        network_graph_loss(&g, &data, true);
+        check_float_bits("overwritten", gradients(&g), once, count);
+        device_ok(d, bncl_graph_accumulate(g.graph, true, &d->err), "bncl_graph_accumulate");
+        network_graph_loss(&g, &data, true);
+        check_float_bits("added", gradients(&g), twice, count);
+        device_ok(d, bncl_graph_zero_gradients(g.graph, d->queue, NULL, &d->err), "zero");
+        check_all_equal("zeroed", gradients(&g), 0.0f, count);
+        network_graph_loss(&g, &data, true);
+        check_float_bits("added to zero", gradients(&g), once, count);
+        device_ok(d, bncl_graph_accumulate(g.graph, false, &d->err), "bncl_graph_accumulate");
+        network_graph_loss(&g, &data, true);
+        check_float_bits("overwritten again", gradients(&g), once, count);
+        harness_release(NULL);
+    }
+}
+
 int main(void)
 {
     const struct CMUnitTest tests[] = {
@@ -273,6 +353,8 @@ int main(void)
         HARNESS_TEST(one_sample_refused_in_training),
         HARNESS_TEST(statistics_of_earlier_layers_stay),
         HARNESS_TEST(one_sample_refused_without_statistics),
+        HARNESS_TEST(tracking_switched_off),
+        HARNESS_TEST(gradients_add_up),
     };
     cmocka_set_message_output(CM_OUTPUT_TAP);
     return cmocka_run_group_tests(tests, device_open, device_close);
