@@ -2,6 +2,23 @@
    of which rounds once everywhere. The device's own / and sqrt() may be off by 3 ulp, each in its
    way. */
 
+#ifdef DTYPE_F64
+/* In double a device's own division and square root round correctly. */
+double reciprocal(double b)
+{
+    return 1.0 / b;
+}
+
+double divide(double a, double b)
+{
+    return a / b;
+}
+
+double inverse_sqrt(double a)
+{
+    return 1.0 / sqrt(a);
+}
+#else
 /* 1/b for normal b in 2^-100 ... 2^100. A first guess by the exponent's arithmetic is right to
    12 %; each Newton step squares that: 1.5 %, 2e-4, 5e-8, then rounding is left. */
 float reciprocal(float b)
@@ -40,30 +57,31 @@ float inverse_sqrt(float a)
     r = fma(r * 0.5f, residual, r);
     return tiny ? r * 0x1p32f : r;
 }
+#endif
 
 /* What a + b lost by rounding to `sum` (Knuth's two-sum), of single floats and of vectors. */
-float scalar_sum_error(float a, float b, float sum)
+acc_t scalar_sum_error(acc_t a, acc_t b, acc_t sum)
 {
-    const float b_part = sum - a;
-    const float a_part = sum - b_part;
+    const acc_t b_part = sum - a;
+    const acc_t a_part = sum - b_part;
     return (a - a_part) + (b - b_part);
 }
 
-floatv sum_error(floatv a, floatv b, floatv sum)
+accv sum_error(accv a, accv b, accv sum)
 {
-    const floatv b_part = sum - a;
-    const floatv a_part = sum - b_part;
+    const accv b_part = sum - a;
+    const accv a_part = sum - b_part;
     return (a - a_part) + (b - b_part);
 }
 
 /* A value as the unevaluated sum of two floats, |lo| at most half an ulp of hi. */
 typedef struct {
-    floatv hi, lo;
+    accv hi, lo;
 } twofold;
 
 /* a + b, where much is added to a before it is read: its parts are left as they fall, until
    twofold_settle. */
-twofold twofold_collect(twofold a, floatv b)
+twofold twofold_collect(twofold a, accv b)
 {
     twofold r;
     r.hi = a.hi + b;
@@ -78,17 +96,17 @@ twofold twofold_settle(twofold a)
     twofold r;
     r.hi = a.hi + a.lo;
     r.lo = a.lo - (r.hi - a.hi);
-    r.hi = select(a.hi, r.hi, isfinite(a.hi));
+    r.hi = CHOOSE(a.hi, r.hi, isfinite(a.hi));
     return r;
 }
 
-twofold twofold_add(twofold a, floatv hi, floatv lo)
+twofold twofold_add(twofold a, accv hi, accv lo)
 {
-    const floatv sum = a.hi + hi;
-    const floatv error = sum_error(a.hi, hi, sum) + (a.lo + lo);
+    const accv sum = a.hi + hi;
+    const accv error = sum_error(a.hi, hi, sum) + (a.lo + lo);
     twofold r;
     r.hi = sum + error;
     r.lo = error - (r.hi - sum);
-    r.hi = select(sum, r.hi, isfinite(sum)); /* infinities have no error term */
+    r.hi = CHOOSE(sum, r.hi, isfinite(sum)); /* infinities have no error term */
     return r;
 }

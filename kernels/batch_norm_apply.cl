@@ -6,7 +6,7 @@
    Traffic per element: 4 bytes read, 4 written. */
 __kernel void batch_norm_apply(__global const storage_t *x, ulong x_at, ulong x_outer,
                                ulong x_channel, __global storage_t *y, ulong y_at, ulong y_outer,
-                               ulong y_channel, __global const float *coefficients,
+                               ulong y_channel, __global const acc_t *coefficients,
                                ulong coefficients_at, uint lines, uint length, uint channels)
 {
     const line_part part = line_part_of(lines, length, channels);
@@ -16,7 +16,7 @@ __kernel void batch_norm_apply(__global const storage_t *x, ulong x_at, ulong x_
     x += x_at + line_part_begin(part, x_channel);
     y += y_at + line_part_begin(part, y_channel);
 
-    floatv hi[LINE_VECTORS], lo[LINE_VECTORS], scale[LINE_VECTORS], shift[LINE_VECTORS];
+    accv hi[LINE_VECTORS], lo[LINE_VECTORS], scale[LINE_VECTORS], shift[LINE_VECTORS];
     for (uint u = 0; u < LINE_VECTORS; ++u) {
         hi[u] = line_coefficient(coefficients, 0, channels, part, u);
         lo[u] = line_coefficient(coefficients, 1, channels, part, u);
@@ -28,7 +28,7 @@ __kernel void batch_norm_apply(__global const storage_t *x, ulong x_at, ulong x_
             const uint have = left(length, part.at + u * VEC);
             if (have == 0)
                 break;
-            const floatv d = (load_some(x + line * x_outer + u * VEC, have) - hi[u]) - lo[u];
+            const accv d = (load_some(x + line * x_outer + u * VEC, have) - hi[u]) - lo[u];
             store_some(fma(d, scale[u], shift[u]), y + line * y_outer + u * VEC, have);
         }
 }

@@ -4,16 +4,16 @@
      coefficients  [5][channels]: see batch_norm_backward_merge.cl
 
    With `accumulate` the gradient is added to what dx holds: 4 bytes more are read. */
-void dx_store(floatv gradient, __global storage_t *dx, uint have, uint accumulate)
+void dx_store(accv gradient, __global storage_t *dx, uint have, uint accumulate)
 {
     store_some(accumulate ? load_some(dx, have) + gradient : gradient, dx, have);
 }
 
 typedef struct {
-    floatv hi, lo, k1, k2, k3;
+    accv hi, lo, k1, k2, k3;
 } dx_coefficients;
 
-dx_coefficients dx_coefficients_load(__global const float *coefficients, uint channels,
+dx_coefficients dx_coefficients_load(__global const acc_t *coefficients, uint channels,
                                      line_part part, uint u)
 {
     dx_coefficients k;
@@ -31,7 +31,7 @@ __kernel void batch_norm_backward_apply(__global const storage_t *x, ulong x_at,
                                         ulong x_channel, __global const storage_t *dy,
                                         ulong dy_at, ulong dy_outer, ulong dy_channel,
                                         __global storage_t *dx, ulong dx_at, ulong dx_outer,
-                                        ulong dx_channel, __global const float *coefficients,
+                                        ulong dx_channel, __global const acc_t *coefficients,
                                         ulong coefficients_at, uint accumulate, uint lines,
                                         uint length, uint channels)
 {
@@ -51,8 +51,8 @@ __kernel void batch_norm_backward_apply(__global const storage_t *x, ulong x_at,
             const uint have = left(length, part.at + u * VEC);
             if (have == 0)
                 break;
-            const floatv g = load_some(dy + line * dy_outer + u * VEC, have) - k[u].k2;
-            const floatv d =
+            const accv g = load_some(dy + line * dy_outer + u * VEC, have) - k[u].k2;
+            const accv d =
                 (load_some(x + line * x_outer + u * VEC, have) - k[u].hi) - k[u].lo;
             dx_store(k[u].k1 * fma(-d, k[u].k3, g), dx + line * dx_outer + u * VEC, have,
                      accumulate);
@@ -64,7 +64,7 @@ __kernel void batch_norm_backward_apply(__global const storage_t *x, ulong x_at,
 __kernel void batch_norm_backward_frozen(__global const storage_t *dy, ulong dy_at, ulong dy_outer,
                                          ulong dy_channel, __global storage_t *dx, ulong dx_at,
                                          ulong dx_outer, ulong dx_channel,
-                                         __global const float *coefficients,
+                                         __global const acc_t *coefficients,
                                          ulong coefficients_at, uint accumulate, uint lines,
                                          uint length, uint channels)
 {
@@ -75,7 +75,7 @@ __kernel void batch_norm_backward_frozen(__global const storage_t *dy, ulong dy_
     dy += dy_at + line_part_begin(part, dy_channel);
     dx += dx_at + line_part_begin(part, dx_channel);
 
-    floatv k1[LINE_VECTORS];
+    accv k1[LINE_VECTORS];
     for (uint u = 0; u < LINE_VECTORS; ++u)
         k1[u] = line_coefficient(coefficients, 2, channels, part, u);
     for (uint line = part.first; line < part.end; ++line)

@@ -19,7 +19,7 @@ typedef struct {
     twofold s, q;
 } sums;
 
-sums sums_load(__global const float *partial, size_t pairs, size_t at)
+sums sums_load(__global const acc_t *partial, size_t pairs, size_t at)
 {
     sums r;
     r.s.hi = partial[at];
@@ -37,15 +37,15 @@ sums sums_add(sums a, sums b)
     return r;
 }
 
-__kernel void batch_norm_backward_merge(__global const float *partial, ulong partial_at,
-                                        __global float *coefficients, ulong coefficients_at,
-                                        __global const float *gamma, ulong gamma_at,
-                                        __global const float *mean_hi, ulong mean_hi_at,
-                                        __global const float *mean_lo, ulong mean_lo_at,
-                                        __global const float *invstds, ulong invstd_at,
-                                        __global float *dgamma, ulong dgamma_at,
-                                        __global float *dbeta, ulong dbeta_at, uint flags,
-                                        uint channels, uint count, uint tiles, float eps)
+__kernel void batch_norm_backward_merge(__global const acc_t *partial, ulong partial_at,
+                                        __global acc_t *coefficients, ulong coefficients_at,
+                                        __global const acc_t *gamma, ulong gamma_at,
+                                        __global const acc_t *mean_hi, ulong mean_hi_at,
+                                        __global const acc_t *mean_lo, ulong mean_lo_at,
+                                        __global const acc_t *invstds, ulong invstd_at,
+                                        __global acc_t *dgamma, ulong dgamma_at,
+                                        __global acc_t *dbeta, ulong dbeta_at, uint flags,
+                                        uint channels, uint count, uint tiles, acc_t eps)
 {
     const uint c = (uint)get_global_id(0);
     if (c >= channels)
@@ -65,16 +65,16 @@ __kernel void batch_norm_backward_merge(__global const float *partial, ulong par
     while (top > 0)
         all = sums_add(stack[--top], all);
 
-    const float saved = invstds[invstd_at + c];
-    const float invstd = flags & FROZEN ? inverse_sqrt(saved + eps) : saved;
-    const float dg = all.q.hi * invstd;
-    const float db = all.s.hi;
+    const acc_t saved = invstds[invstd_at + c];
+    const acc_t invstd = flags & FROZEN ? inverse_sqrt(saved + eps) : saved;
+    const acc_t dg = all.q.hi * invstd;
+    const acc_t db = all.s.hi;
     coefficients += coefficients_at + c;
     coefficients[0] = mean_hi[mean_hi_at + c];
     coefficients[channels] = flags & FROZEN ? 0.0f : mean_lo[mean_lo_at + c];
     coefficients[2 * (size_t)channels] = flags & HAS_GAMMA ? gamma[gamma_at + c] * invstd : invstd;
-    coefficients[3 * (size_t)channels] = divide(db, (float)count);
-    coefficients[4 * (size_t)channels] = divide(invstd * dg, (float)count);
+    coefficients[3 * (size_t)channels] = divide(db, (acc_t)count);
+    coefficients[4 * (size_t)channels] = divide(invstd * dg, (acc_t)count);
     if (flags & HAS_DGAMMA)
         dgamma[dgamma_at + c] = flags & ACCUMULATE ? dgamma[dgamma_at + c] + dg : dg;
     if (flags & HAS_DBETA)

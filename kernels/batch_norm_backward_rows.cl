@@ -14,17 +14,17 @@
 #define LEAF 16
 
 typedef struct {
-    floatv s, q;
+    accv s, q;
 } leaf_sums;
 
 typedef struct {
-    floatv hi, lo;
+    accv hi, lo;
 } channel_mean;
 
 leaf_sums leaf_add(leaf_sums sums, __global const storage_t *x, __global const storage_t *dy,
                    uint have, channel_mean mean)
 {
-    const floatv g = load_some(dy, have);
+    const accv g = load_some(dy, have);
     sums.s += g;
     sums.q = fma(g, (load_some(x, have) - mean.hi) - mean.lo, sums.q);
     return sums;
@@ -71,9 +71,9 @@ tile_sums leaf_collect(tile_sums sums, __global const storage_t *x, ulong x_oute
 __kernel void batch_norm_backward_rows(__global const storage_t *x, ulong x_at, ulong x_outer,
                                        ulong x_channel, __global const storage_t *dy, ulong dy_at,
                                        ulong dy_outer, ulong dy_channel,
-                                       __global const float *mean_hi, ulong mean_hi_at,
-                                       __global const float *mean_lo, ulong mean_lo_at,
-                                       __global float *partial, ulong partial_at, uint has_lo,
+                                       __global const acc_t *mean_hi, ulong mean_hi_at,
+                                       __global const acc_t *mean_lo, ulong mean_lo_at,
+                                       __global acc_t *partial, ulong partial_at, uint has_lo,
                                        uint channels, uint count, uint tiles)
 {
     const uint first_channel = (uint)get_global_id(0) * (VEC * CHANNEL_VECTORS);
@@ -91,8 +91,8 @@ __kernel void batch_norm_backward_rows(__global const storage_t *x, ulong x_at, 
     channel_mean mean[CHANNEL_VECTORS];
     for (uint u = 0; u < CHANNEL_VECTORS; ++u) {
         const uint have = left(channels, first_channel + u * VEC);
-        mean[u].hi = load_some(mean_hi + u * VEC, have);
-        mean[u].lo = has_lo ? load_some(mean_lo + u * VEC, have) : (floatv)(0.0f);
+        mean[u].hi = acc_load_some(mean_hi + u * VEC, have);
+        mean[u].lo = has_lo ? acc_load_some(mean_lo + u * VEC, have) : (accv)(0.0f);
         all[u].s.hi = all[u].s.lo = all[u].q.hi = all[u].q.lo = 0.0f;
     }
     for (uint r = 0; r < rows; r += LEAF)
@@ -110,9 +110,9 @@ __kernel void batch_norm_backward_rows(__global const storage_t *x, ulong x_at, 
     for (uint u = 0; u < CHANNEL_VECTORS; ++u) {
         const uint have = left(channels, first_channel + u * VEC);
         const twofold s = twofold_settle(all[u].s), q = twofold_settle(all[u].q);
-        store_some(s.hi, partial + u * VEC, have);
-        store_some(s.lo, partial + pairs + u * VEC, have);
-        store_some(q.hi, partial + 2 * pairs + u * VEC, have);
-        store_some(q.lo, partial + 3 * pairs + u * VEC, have);
+        acc_store_some(s.hi, partial + u * VEC, have);
+        acc_store_some(s.lo, partial + pairs + u * VEC, have);
+        acc_store_some(q.hi, partial + 2 * pairs + u * VEC, have);
+        acc_store_some(q.lo, partial + 3 * pairs + u * VEC, have);
     }
 }

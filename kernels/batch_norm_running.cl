@@ -7,19 +7,19 @@
 
 /* next = keep*running + take*batch, with keep = 1-momentum and take = momentum. next may be the
    running statistics themselves. Traffic: 16 bytes read, 8 written per channel. */
-__kernel void batch_norm_running_update(__global const float *coefficients, ulong coefficients_at,
-                                        __global const float *running_mean, ulong running_mean_at,
-                                        __global const float *running_var, ulong running_var_at,
-                                        __global float *next_mean, ulong next_mean_at,
-                                        __global float *next_var, ulong next_var_at, uint channels,
-                                        float keep, float take)
+__kernel void batch_norm_running_update(__global const acc_t *coefficients, ulong coefficients_at,
+                                        __global const acc_t *running_mean, ulong running_mean_at,
+                                        __global const acc_t *running_var, ulong running_var_at,
+                                        __global acc_t *next_mean, ulong next_mean_at,
+                                        __global acc_t *next_var, ulong next_var_at, uint channels,
+                                        acc_t keep, acc_t take)
 {
     const uint c = (uint)get_global_id(0);
     if (c >= channels)
         return;
     coefficients += coefficients_at + c;
-    const float mean = coefficients[0];
-    const float variance = coefficients[4 * (size_t)channels];
+    const acc_t mean = coefficients[0];
+    const acc_t variance = coefficients[4 * (size_t)channels];
     next_mean[next_mean_at + c] = fma(take, mean, keep * running_mean[running_mean_at + c]);
     next_var[next_var_at + c] = fma(take, variance, keep * running_var[running_var_at + c]);
 }
@@ -27,15 +27,15 @@ __kernel void batch_norm_running_update(__global const float *coefficients, ulon
 /* The coefficients of y = (x - running_mean)*gamma/sqrt(running_var+eps) + beta. Traffic: up to 16
    bytes read, 16 written per channel. */
 __kernel void batch_norm_running_coefficients(
-    __global const float *running_mean, ulong running_mean_at, __global const float *running_var,
-    ulong running_var_at, __global const float *gamma, ulong gamma_at, __global const float *beta,
-    ulong beta_at, __global float *coefficients, ulong coefficients_at, uint flags, uint channels,
-    float eps)
+    __global const acc_t *running_mean, ulong running_mean_at, __global const acc_t *running_var,
+    ulong running_var_at, __global const acc_t *gamma, ulong gamma_at, __global const acc_t *beta,
+    ulong beta_at, __global acc_t *coefficients, ulong coefficients_at, uint flags, uint channels,
+    acc_t eps)
 {
     const uint c = (uint)get_global_id(0);
     if (c >= channels)
         return;
-    const float invstd = inverse_sqrt(running_var[running_var_at + c] + eps);
+    const acc_t invstd = inverse_sqrt(running_var[running_var_at + c] + eps);
     coefficients += coefficients_at + c;
     coefficients[0] = running_mean[running_mean_at + c];
     coefficients[channels] = 0.0f;

@@ -10,7 +10,7 @@
 #define HAS_BETA 2
 #define HAS_SAVE 4
 
-moments load_tile(__global const float *partial, size_t pairs, size_t at, uint tile, uint count)
+moments load_tile(__global const acc_t *partial, size_t pairs, size_t at, uint tile, uint count)
 {
     moments m;
     m.count = min((uint)TILE, count - tile * TILE);
@@ -20,15 +20,15 @@ moments load_tile(__global const float *partial, size_t pairs, size_t at, uint t
     return m;
 }
 
-__kernel void batch_norm_statistics_merge(__global const float *partial, ulong partial_at,
-                                          __global float *coefficients, ulong coefficients_at,
-                                          __global const float *gamma, ulong gamma_at,
-                                          __global const float *beta, ulong beta_at,
-                                          __global float *save_mean, ulong save_mean_at,
-                                          __global float *save_mean_lo, ulong save_mean_lo_at,
-                                          __global float *save_invstd, ulong save_invstd_at,
+__kernel void batch_norm_statistics_merge(__global const acc_t *partial, ulong partial_at,
+                                          __global acc_t *coefficients, ulong coefficients_at,
+                                          __global const acc_t *gamma, ulong gamma_at,
+                                          __global const acc_t *beta, ulong beta_at,
+                                          __global acc_t *save_mean, ulong save_mean_at,
+                                          __global acc_t *save_mean_lo, ulong save_mean_lo_at,
+                                          __global acc_t *save_invstd, ulong save_invstd_at,
                                           uint flags, uint channels, uint count, uint tiles,
-                                          float eps)
+                                          acc_t eps)
 {
     const uint c = (uint)get_global_id(0);
     if (c >= channels)
@@ -48,15 +48,15 @@ __kernel void batch_norm_statistics_merge(__global const float *partial, ulong p
     while (top > 0)
         all = moments_merge(stack[--top], all);
 
-    const float variance = divide(all.m2, (float)count);
+    const acc_t variance = divide(all.m2, (acc_t)count);
     /* With eps = 0 a constant channel has no standard deviation: y = beta, gradients 0. */
-    const float invstd = variance + eps == 0.0f ? 0.0f : inverse_sqrt(variance + eps);
+    const acc_t invstd = variance + eps == 0.0f ? 0.0f : inverse_sqrt(variance + eps);
     coefficients += coefficients_at + c;
     coefficients[0] = all.hi;
     coefficients[channels] = all.lo;
     coefficients[2 * (size_t)channels] = flags & HAS_GAMMA ? gamma[gamma_at + c] * invstd : invstd;
     coefficients[3 * (size_t)channels] = flags & HAS_BETA ? beta[beta_at + c] : 0.0f;
-    coefficients[4 * (size_t)channels] = divide(all.m2, (float)(count - 1));
+    coefficients[4 * (size_t)channels] = divide(all.m2, (acc_t)(count - 1));
     if (flags & HAS_SAVE) {
         save_mean[save_mean_at + c] = all.hi;
         save_mean_lo[save_mean_lo_at + c] = all.lo;

@@ -20,19 +20,19 @@
 
 /* sum (x-center) of a leaf, and sum (x-center)^2. */
 typedef struct {
-    floatv s, q;
+    accv s, q;
 } leaf_sums;
 
-leaf_sums leaf_add(leaf_sums sums, __global const storage_t *row, uint have, floatv center)
+leaf_sums leaf_add(leaf_sums sums, __global const storage_t *row, uint have, accv center)
 {
-    const floatv d = load_some(row, have) - center;
+    const accv d = load_some(row, have) - center;
     sums.s += d;
     sums.q = fma(d, d, sums.q);
     return sums;
 }
 
 leaf_sums leaf_sums_about(__global const storage_t *x, ulong outer, uint rows, uint have,
-                          floatv center)
+                          accv center)
 {
     leaf_sums zero, k0, k1, k2, k3;
     zero.s = zero.q = 0.0f;
@@ -56,32 +56,32 @@ leaf_sums leaf_sums_about(__global const storage_t *x, ulong outer, uint rows, u
 }
 
 /* The mean of leaves that hold an infinity, a NaN or a sum that overflows: plain, in order. */
-floatv leaf_plain_mean(__global const storage_t *x, ulong outer, uint rows, uint have)
+accv leaf_plain_mean(__global const storage_t *x, ulong outer, uint rows, uint have)
 {
-    floatv sum = 0.0f;
+    accv sum = 0.0f;
     for (uint r = 0; r < rows; ++r)
         sum += load_some(x + r * outer, have);
-    return sum * reciprocal((float)rows);
+    return sum * reciprocal((acc_t)rows);
 }
 
 moments leaf_moments(__global const storage_t *x, ulong outer, uint rows, uint have)
 {
-    const floatv pivot = load_some(x, have);
-    const float weight = reciprocal((float)rows);
-    const floatv center = pivot + leaf_sums_about(x, outer, rows, have, pivot).s * weight;
+    const accv pivot = load_some(x, have);
+    const acc_t weight = reciprocal((acc_t)rows);
+    const accv center = pivot + leaf_sums_about(x, outer, rows, have, pivot).s * weight;
     const leaf_sums sums = leaf_sums_about(x, outer, rows, have, center);
     moments m = moments_about(rows, center, sums.s, sums.q);
     if (ANY(!isfinite(m.hi)) || ANY(!isfinite(sums.s))) {
-        const floatv plain = leaf_plain_mean(x, outer, rows, have);
-        m.lo = select((floatv)(0.0f), m.lo, isfinite(sums.s));
-        m.m2 = select((floatv)(NAN), m.m2, isfinite(sums.s));
-        m.hi = select(plain, m.hi, isfinite(sums.s));
+        const accv plain = leaf_plain_mean(x, outer, rows, have);
+        m.lo = CHOOSE((accv)(0.0f), m.lo, isfinite(sums.s));
+        m.m2 = CHOOSE((accv)(NAN), m.m2, isfinite(sums.s));
+        m.hi = CHOOSE(plain, m.hi, isfinite(sums.s));
     }
     return m;
 }
 
 __kernel void batch_norm_statistics_rows(__global const storage_t *x, ulong x_at, ulong x_outer,
-                                         ulong x_channel, __global float *partial,
+                                         ulong x_channel, __global acc_t *partial,
                                          ulong partial_at, uint channels, uint count, uint tiles)
 {
     const uint first_channel = (uint)get_global_id(0) * (VEC * CHANNEL_VECTORS);
@@ -107,8 +107,8 @@ __kernel void batch_norm_statistics_rows(__global const storage_t *x, ulong x_at
     partial += partial_at + (size_t)tile * channels + first_channel;
     for (uint u = 0; u < CHANNEL_VECTORS; ++u) {
         const uint have = left(channels, first_channel + u * VEC);
-        store_some(all[u].hi, partial + u * VEC, have);
-        store_some(all[u].lo, partial + pairs + u * VEC, have);
-        store_some(all[u].m2, partial + 2 * pairs + u * VEC, have);
+        acc_store_some(all[u].hi, partial + u * VEC, have);
+        acc_store_some(all[u].lo, partial + pairs + u * VEC, have);
+        acc_store_some(all[u].m2, partial + 2 * pairs + u * VEC, have);
     }
 }

@@ -9,8 +9,8 @@ __kernel void relu_forward(__global const storage_t *x, ulong x_at, __global sto
     if (at >= count)
         return;
     const uint have = count - at;
-    const floatv v = load_some(x + x_at + at, have);
-    store_some(select(v, (floatv)(0.0f), v < (floatv)(0.0f)), y + y_at + at, have);
+    const accv v = load_some(x + x_at + at, have);
+    store_some(CHOOSE(v, (accv)(0.0f), v < (accv)(0.0f)), y + y_at + at, have);
 }
 
 /* dx = y <= 0 ? 0 : dy. 8 bytes read, 4 written. */
@@ -21,9 +21,9 @@ __kernel void relu_backward(__global const storage_t *y, ulong y_at, __global co
     if (at >= count)
         return;
     const uint have = count - at;
-    const floatv v = load_some(y + y_at + at, have);
-    const floatv g = load_some(dy + dy_at + at, have);
-    store_some(select(g, (floatv)(0.0f), v <= (floatv)(0.0f)), dx + dx_at + at, have);
+    const accv v = load_some(y + y_at + at, have);
+    const accv g = load_some(dy + dy_at + at, have);
+    store_some(CHOOSE(g, (accv)(0.0f), v <= (accv)(0.0f)), dx + dx_at + at, have);
 }
 
 /* z = a + b. 8 bytes read, 4 written. */

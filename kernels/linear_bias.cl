@@ -16,8 +16,9 @@ __kernel void linear_bias_forward(__global const float *bias, ulong bias_at, __g
     store_some(load_some(bias + bias_at + at, have), y + y_at + (size_t)row * features + at, have);
 }
 
-/* dbias = sum over rows of dy, added to what dbias holds if `accumulate`: rows add in order within leaves of 32, leaves in order as sums of
-   two floats. Grid: blocks of VEC features. Traffic per element: 4 bytes read. */
+/* dbias = sum over rows of dy, added to what dbias holds if `accumulate`: rows add in order within
+   leaves of 32, leaves in order as sums of two floats. Grid: blocks of VEC features. Traffic per
+   element: 4 bytes read. */
 __kernel void linear_bias_backward(__global const float *dy, ulong dy_at, __global float *dbias,
                                    ulong dbias_at, uint accumulate, uint rows, uint features)
 {
@@ -29,7 +30,7 @@ __kernel void linear_bias_backward(__global const float *dy, ulong dy_at, __glob
     twofold sum;
     sum.hi = sum.lo = 0.0f;
     for (uint r = 0; r < rows; r += 32) {
-        floatv leaf = 0.0f;
+        accv leaf = 0.0f;
         for (uint i = r; i < min(r + 32, rows); ++i)
             leaf += load_some(dy + (size_t)i * features, have);
         sum = twofold_add(sum, leaf, 0.0f);

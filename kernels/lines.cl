@@ -7,8 +7,8 @@
    samples, or rows. A work-item takes VEC*LINE_VECTORS neighbours of LINES lines of one c, so that
    it reads its coefficients once.
 
-   Grid: blocks of a line x channels (1 with channels innermost) x blocks of lines. No division finds
-   the channel. */
+   Grid: blocks of a line x channels (1 with channels innermost) x blocks of lines. No division
+   finds the channel. */
 #ifndef LINE_VECTORS
 #define LINE_VECTORS 1
 #endif
@@ -32,8 +32,7 @@ line_part line_part_of(uint lines, uint length, uint channels)
     p.channel = (uint)get_global_id(1);
     p.first = (uint)get_global_id(2) * LINES;
     p.end = min(p.first + LINES, lines);
-    if (p.at >= length || (!CHANNELS_INNERMOST && p.channel >= channels) ||
-        (CHANNELS_INNERMOST && p.channel > 0))
+    if (p.at >= length || p.channel >= (CHANNELS_INNERMOST ? 1 : channels))
         p.end = 0;
     return p;
 }
@@ -45,13 +44,13 @@ size_t line_part_begin(line_part p, ulong channel)
 }
 
 /* Coefficient k of the part's u-th vector. */
-floatv line_coefficient(__global const float *coefficients, uint k, uint channels, line_part p,
+accv line_coefficient(__global const acc_t *coefficients, uint k, uint channels, line_part p,
                         uint u)
 {
 #if CHANNELS_INNERMOST
     const uint c = p.at + u * VEC;
-    return load_some(coefficients + (size_t)k * channels + c, left(channels, c));
+    return acc_load_some(coefficients + (size_t)k * channels + c, left(channels, c));
 #else
-    return (floatv)(coefficients[(size_t)k * channels + p.channel]);
+    return (accv)(coefficients[(size_t)k * channels + p.channel]);
 #endif
 }

@@ -17,18 +17,18 @@ __kernel void sgd_step(__global float *w, ulong w_at, __global const float *dw, 
         return;
     const uint have = count - at;
     w += w_at + at;
-    const floatv old = load_some(w, have);
-    floatv g = load_some(dw + dw_at + at, have);
+    const accv old = load_some(w, have);
+    accv g = load_some(dw + dw_at + at, have);
     if (weight_decay != 0.0f)
-        g = fma((floatv)(weight_decay), old, g);
-    floatv update = g;
+        g = fma((accv)(weight_decay), old, g);
+    accv update = g;
     if (flags & HAS_MOMENTUM) {
         buf += buf_at + at;
-        floatv b = g;
+        accv b = g;
         if (!(flags & FIRST_STEP))
-            b = fma((floatv)(momentum), load_some(buf, have), one_minus_dampening * g);
+            b = fma((accv)(momentum), load_some(buf, have), one_minus_dampening * g);
         store_some(b, buf, have);
-        update = flags & NESTEROV ? fma((floatv)(momentum), b, g) : b;
+        update = flags & NESTEROV ? fma((accv)(momentum), b, g) : b;
     }
-    store_some(fma((floatv)(-lr), update, old), w, have);
+    store_some(fma((accv)(-lr), update, old), w, have);
 }

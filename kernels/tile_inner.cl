@@ -50,8 +50,8 @@ __global const storage_t *tile_value(__global const storage_t *x, ulong outer, t
 
 /* Reads the item's lanes of the tile; `pad` where the tile has no value. x is where the channel
    begins. */
-void tile_load(floatv v[STEPS][ITEM_VECTORS], __global const storage_t *x, ulong outer,
-               tile_place t, float pad)
+void tile_load(accv v[STEPS][ITEM_VECTORS], __global const storage_t *x, ulong outer,
+               tile_place t, acc_t pad)
 {
     uint n = (t.first + t.lane) / t.inner;
     uint l = (t.first + t.lane) - n * t.inner;
@@ -60,13 +60,13 @@ void tile_load(floatv v[STEPS][ITEM_VECTORS], __global const storage_t *x, ulong
         __global const storage_t *row = x + n * outer;
         if (e + ITEM_LANES <= t.count && l + ITEM_LANES <= t.inner) {
             for (uint u = 0; u < ITEM_VECTORS; ++u)
-                v[step][u] = VLOAD(row + l + u * VEC);
+                v[step][u] = LOADV(row + l + u * VEC);
         } else {
-            float part[ITEM_LANES];
+            acc_t part[ITEM_LANES];
             uint at = l;
             for (uint j = 0; j < ITEM_LANES; ++j) {
                 const int inside = e + j < t.count;
-                part[j] = inside ? row[at] : pad;
+                part[j] = inside ? LOAD(row + at) : pad;
                 if (++at == t.inner) {
                     at = 0;
                     row += outer;
@@ -81,13 +81,13 @@ void tile_load(floatv v[STEPS][ITEM_VECTORS], __global const storage_t *x, ulong
 }
 
 /* Puts `pad` where the tile has no value. */
-void tile_pad(floatv v[STEPS][ITEM_VECTORS], tile_place t, float pad)
+void tile_pad(accv v[STEPS][ITEM_VECTORS], tile_place t, acc_t pad)
 {
     if (t.count == TILE)
         return;
     for (uint step = 0; step < STEPS; ++step)
         for (uint u = 0; u < ITEM_VECTORS; ++u) {
-            float part[VEC];
+            acc_t part[VEC];
             VSTORE(v[step][u], part);
             for (uint j = 0; j < VEC; ++j)
                 if (step * LANES + t.lane + u * VEC + j >= t.count)
@@ -98,10 +98,10 @@ void tile_pad(floatv v[STEPS][ITEM_VECTORS], tile_place t, float pad)
 
 /* The sum over the 64 lanes, in all work-items of the tile. scratch: 64 floats of the tile's own.
    All of the work-group's items must come here together. */
-float lanes_sum(floatv lane_sum[ITEM_VECTORS], __local float *scratch)
+acc_t lanes_sum(accv lane_sum[ITEM_VECTORS], __local acc_t *scratch)
 {
 #if LANE_ITEMS == 1
-    float lanes[LANES];
+    acc_t lanes[LANES];
     for (uint u = 0; u < ITEM_VECTORS; ++u)
         VSTORE(lane_sum[u], lanes + u * VEC);
     for (uint distance = LANES / 2; distance > 0; distance /= 2)
@@ -118,7 +118,7 @@ float lanes_sum(floatv lane_sum[ITEM_VECTORS], __local float *scratch)
             scratch[i] += scratch[i + distance];
     }
     barrier(CLK_LOCAL_MEM_FENCE);
-    const float sum = scratch[0];
+    const acc_t sum = scratch[0];
     barrier(CLK_LOCAL_MEM_FENCE);
     return sum;
 #endif

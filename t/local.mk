@@ -83,6 +83,7 @@ t_lib_libcheck_la_SOURCES += \
 	t/lib/device.c t/lib/device.h \
 	t/lib/fingerprint.c t/lib/fingerprint.h \
 	t/lib/generate.c t/lib/generate.h \
+	t/lib/narrow.c t/lib/narrow.h \
 	t/lib/harness.c t/lib/harness.h \
 	t/lib/reference.h t/lib/reference_batch_norm.c t/lib/reference_stack.c \
 	t/lib/tolerance.c t/lib/tolerance.h \
@@ -94,7 +95,8 @@ EXTRA_DIST += tools/record_vectors.py t/vectors/batch_norm.txt t/vectors/cross_e
 
 # The operators, on every device; and what must hold between results, whatever they are.
 device_tests += \
-	t/op/batch_norm_backward_test t/op/batch_norm_edge_test t/op/batch_norm_forward_test \
+	t/op/batch_norm_backward_test t/op/batch_norm_dtypes_test t/op/batch_norm_edge_test \
+	t/op/batch_norm_forward_test \
 	t/op/batch_norm_refused_test t/op/batch_norm_shape_test t/op/batch_norm_strides_test \
 	t/op/cross_entropy_test \
 	t/op/elementwise_test t/op/linear_test t/op/pytorch_batch_norm_test t/op/pytorch_stack_test \

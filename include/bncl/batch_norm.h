@@ -38,10 +38,13 @@ typedef struct bncl_batch_norm_options {
 BNCL_API bncl_batch_norm_options bncl_batch_norm_options_default(void);
 
 /* Plans batch norm for inputs of `rank` dims in the given layout: [N,C], [N,C,L], [N,L,C],
-   [N,C,H,W] or [N,H,W,C], f32. N, L, H, W may be 0; n = N·L or N·H·W must be below 2³¹. options NULL: the defaults. Builds kernels the first
-   time a context needs them (about a second); then quick. The caller owns *out.
+   [N,C,H,W] or [N,H,W,C]. dtype is that of x, y and their gradients: f32; f16 or bf16, which are
+   read and rounded once, while all between is f32, as are parameters and statistics; or f64, with
+   parameters and statistics of f64, where the device has it (else UNSUPPORTED). N, L, H, W may be
+   0; n = N·L or N·H·W must be below 2³¹. options NULL: the defaults. Builds kernels the first time
+   a context needs them (about a second); then quick. The caller owns *out.
    Errors: ARGUMENT; SHAPE ("expected 2D or 3D input (got 4D input)", C = 0, a size too large);
-   DTYPE; NO_COMPILER; BUILD; MEMORY; DEVICE_MEMORY; OPENCL. */
+   DTYPE; UNSUPPORTED; NO_COMPILER; BUILD; MEMORY; DEVICE_MEMORY; OPENCL. */
 BNCL_API bncl_status bncl_batch_norm_create(bncl_context *context, bncl_layout layout,
                                             bncl_dtype dtype, int rank, const size_t *dims,
                                             const bncl_batch_norm_options *options,
@@ -50,8 +53,8 @@ BNCL_API bncl_status bncl_batch_norm_create(bncl_context *context, bncl_layout l
 /* NULL is fine. */
 BNCL_API void bncl_batch_norm_destroy(bncl_batch_norm *plan);
 
-/* What a forward call reads and writes. x and y have the plan's shape; all others are f32 of shape
-   [C]. Tensors with a NULL buffer are absent.
+/* What a forward call reads and writes. x and y have the plan's shape and dtype; all others are
+   [C], f32 (f64 with x of f64). Tensors with a NULL buffer are absent.
 
    x and y may have strides, each its own: padding between rows or samples, a slice of the channels.
    The fastest dim must be dense; dims before the channel's must lie evenly, as in one dim of them
@@ -98,8 +101,8 @@ BNCL_API bncl_status bncl_batch_norm_forward_eval(bncl_batch_norm *plan, bncl_qu
                                                   const bncl_sync *sync, bncl_error *err);
 
 /* What a backward call reads and writes. dx, dgamma and dbeta may each be absent. x and dy have the
-   plan's shape, dx too, and may have strides as in a forward call; all others are f32 of shape [C].
-   dx may be the same tensor as dy or x. */
+   plan's shape and dtype, dx too, and may have strides as in a forward call; all others are [C],
+   f32 (f64 with x of f64). dx may be the same tensor as dy or x. */
 typedef struct bncl_batch_norm_backward {
     bncl_tensor x;            /* in: the forward call's */
     bncl_tensor dy;           /* in */

@@ -140,10 +140,10 @@ BNCL_API bncl_status bncl_graph_forward(bncl_graph *graph, bncl_queue *queue,
                                         bncl_error *err);
 
 /* Backpropagates dy, the gradient of a scalar with respect to the last forward's output, of the
-   output's shape: overwrites the gradient of every parameter (or adds to it: bncl_graph_accumulate),
-   and of the inputs that ask for one. A failed call may leave part of the gradients added.
-   Enqueues and returns; the first one of a batch size allocates. Legal in READY, once or more after
-   a forward. Errors: as bncl_graph_forward. */
+   output's shape: overwrites the gradient of every parameter (or adds to it, where
+   bncl_graph_accumulate says so), and of the inputs that ask for one. A failed call may leave part
+   of the gradients added. Enqueues and returns; the first one of a batch size allocates. Legal in
+   READY, once or more after a forward. Errors: as bncl_graph_forward. */
 BNCL_API bncl_status bncl_graph_backward(bncl_graph *graph, bncl_queue *queue,
                                          const bncl_tensor *dy, const bncl_sync *sync,
                                          bncl_error *err);

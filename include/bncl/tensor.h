@@ -26,10 +26,10 @@ typedef enum bncl_layout {
     BNCL_LAYOUT_COUNT
 } bncl_layout;
 
-/* Row-major: dims[rank - 1] varies fastest. Dense where all strides are 0, as bncl_tensor_init makes
-   it; else element (i, j, …) lies at offset + i·strides[0] + j·strides[1] + …, which only calls
-   whose documentation says so take. A tensor whose buffer is NULL is absent: what PyTorch writes as
-   None. */
+/* Row-major: dims[rank - 1] varies fastest. Dense where all strides are 0, as bncl_tensor_init
+   makes it; else element (i, j, …) lies at offset + i·strides[0] + j·strides[1] + …, which only
+   calls whose documentation says so take. A tensor whose buffer is NULL is absent: what PyTorch
+   writes as None. */
 typedef struct bncl_tensor {
     bncl_buffer *buffer; /* borrowed: must outlive every command that uses the tensor */
     size_t offset;       /* of the first element, counted in elements from the buffer's begin */

@@ -5,6 +5,8 @@
 
 #include "base/alloc.h"
 #include "base/error.h"
+#include "runtime/context.h"
+#include "tensor/dtype.h"
 #include "tensor/size.h"
 
 bncl_batch_norm_options bncl_batch_norm_options_default(void)
@@ -20,15 +22,15 @@ static bncl_status create_workspace(bncl_batch_norm *plan, bncl_error *err)
     size_t partial, floats, bytes;
     if (!bncli_size_product(3, partial_dims, &partial) ||
         !bncli_size_add(partial, 5 * plan->geometry.channels, &floats) ||
-        !bncli_size_mul(floats, sizeof(float), &bytes))
+        !bncli_size_mul(floats, bncl_dtype_size(plan->accumulator), &bytes))
         return bncli_fail(err, BNCL_ERROR_SHAPE, "the workspace's size overflows");
     bncl_status status = bncl_buffer_create(plan->context, bytes, &plan->workspace, err);
     if (status == BNCL_OK)
-        status =
-            bncl_tensor_init(&plan->partial, plan->workspace, 0, BNCL_F32, 3, partial_dims, err);
+        status = bncl_tensor_init(&plan->partial, plan->workspace, 0, plan->accumulator, 3,
+                                  partial_dims, err);
     if (status == BNCL_OK)
-        status = bncl_tensor_init(&plan->coefficients, plan->workspace, partial, BNCL_F32, 2,
-                                  coefficient_dims, err);
+        status = bncl_tensor_init(&plan->coefficients, plan->workspace, partial, plan->accumulator,
+                                  2, coefficient_dims, err);
     return status;
 }
 
@@ -37,9 +39,15 @@ static bncl_status check_create(bncl_context *context, bncl_dtype dtype, const s
 {
     if (context == NULL || dims == NULL || out == NULL)
         return bncli_fail(err, BNCL_ERROR_ARGUMENT, "context, dims or out is NULL");
-    if (dtype != BNCL_F32)
-        return bncli_fail(err, BNCL_ERROR_DTYPE, "batch norm: expected f32, got %s",
+    const bncli_dtype_facts *facts = bncli_dtype_facts_of(dtype);
+    if (facts == NULL || !facts->in_kernels)
+        return bncli_fail(err, BNCL_ERROR_DTYPE,
+                          "batch norm: expected f32, f16, bf16 or f64, got %s",
                           bncl_dtype_name(dtype));
+    if (facts->needs_fp64 && !bncli_context_facts(context)->has_fp64)
+        return bncli_fail(err, BNCL_ERROR_UNSUPPORTED,
+                          "batch norm: %s needs a device with double precision, this one has none",
+                          facts->name);
     return BNCL_OK;
 }
 
@@ -63,6 +71,7 @@ bncl_status bncl_batch_norm_create(bncl_context *context, bncl_layout layout, bn
     plan->options = options != NULL ? *options : bncl_batch_norm_options_default();
     plan->layout = layout;
     plan->dtype = dtype;
+    plan->accumulator = bncli_dtype_facts_of(dtype)->accumulator;
     plan->rank = rank;
     memcpy(plan->dims, dims, (size_t)rank * sizeof *dims);
     plan->geometry = geometry;
@@ -86,6 +95,11 @@ void bncl_batch_norm_destroy(bncl_batch_norm *plan)
         bncli_kernel_destroy(plan->kernels[step]);
     bncl_buffer_destroy(plan->workspace);
     bncli_free(plan);
+}
+
+bncli_argument bncli_batch_norm_real(const bncl_batch_norm *plan, double value)
+{
+    return plan->accumulator == BNCL_F64 ? bncli_arg_double(value) : bncli_arg_float(value);
 }
 
 bncli_argument bncli_batch_norm_arg(const bncl_batch_norm *plan, const bncl_tensor *tensor)
@@ -120,7 +134,7 @@ bncl_status bncli_batch_norm_use_running(bncl_batch_norm *plan, bncl_queue *queu
         bncli_arg_tensor(&plan->coefficients),
         bncli_arg_uint(flags),
         bncli_arg_uint(plan->geometry.channels),
-        bncli_arg_float(plan->options.eps),
+        bncli_batch_norm_real(plan, plan->options.eps),
     };
     return bncli_batch_norm_step_run(plan, BNCLI_RUNNING_COEFFICIENTS, queue, arguments,
                                      BNCLI_COUNT(arguments), NULL, err);

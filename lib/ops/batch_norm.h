@@ -36,7 +36,8 @@ struct bncl_batch_norm {
     bncl_context *context; /* borrowed */
     bncl_batch_norm_options options;
     bncl_layout layout;
-    bncl_dtype dtype;
+    bncl_dtype dtype;       /* of x, y and their gradients */
+    bncl_dtype accumulator; /* of all else */
     int rank;
     size_t dims[BNCL_MAX_RANK];
     bncli_geometry geometry;
@@ -66,6 +67,9 @@ bncl_status bncli_batch_norm_check_backward(const bncl_batch_norm *plan, const b
 
 /* A checked tensor of the plan's shape as a kernel argument, with its strides. */
 bncli_argument bncli_batch_norm_arg(const bncl_batch_norm *plan, const bncl_tensor *tensor);
+
+/* A number as a kernel argument of the accumulator's dtype. */
+bncli_argument bncli_batch_norm_real(const bncl_batch_norm *plan, double value);
 
 /* Runs one step of the plan on its grid. */
 bncl_status bncli_batch_norm_step_run(bncl_batch_norm *plan, bncli_batch_norm_step step,

@@ -53,7 +53,7 @@ static bncl_status run_merge(bncl_batch_norm *plan, bncl_queue *queue,
         bncli_arg_uint(plan->geometry.channels),
         bncli_arg_uint(plan->geometry.count),
         bncli_arg_uint(plan->tiles),
-        bncli_arg_float(plan->options.eps),
+        bncli_batch_norm_real(plan, plan->options.eps),
     };
     return bncli_batch_norm_step_run(plan, BNCLI_BACKWARD_MERGE, queue, arguments,
                                      BNCLI_COUNT(arguments), signal, err);

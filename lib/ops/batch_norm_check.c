@@ -12,9 +12,9 @@ static bncl_status check_vector(const bncl_batch_norm *plan, const bncl_tensor *
     bncl_status status = bncli_tensor_check(plan->context, tensor, name, err);
     if (status != BNCL_OK)
         return status;
-    if (tensor->dtype != BNCL_F32)
-        return bncli_fail(err, BNCL_ERROR_DTYPE, "%s: expected f32, got %s", name,
-                          bncl_dtype_name(tensor->dtype));
+    if (tensor->dtype != plan->accumulator)
+        return bncli_fail(err, BNCL_ERROR_DTYPE, "%s: expected %s, got %s", name,
+                          bncl_dtype_name(plan->accumulator), bncl_dtype_name(tensor->dtype));
     size_t count = bncl_tensor_count(tensor);
     if (count == plan->geometry.channels && tensor->rank != 1)
         return bncli_fail(err, BNCL_ERROR_SHAPE, "%s: expected 1 dim, got %d", name, tensor->rank);

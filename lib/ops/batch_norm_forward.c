@@ -44,7 +44,7 @@ static bncl_status run_merge(bncl_batch_norm *plan, bncl_queue *queue,
         bncli_arg_uint(plan->geometry.channels),
         bncli_arg_uint(plan->geometry.count),
         bncli_arg_uint(plan->tiles),
-        bncli_arg_float(plan->options.eps),
+        bncli_batch_norm_real(plan, plan->options.eps),
     };
     return bncli_batch_norm_step_run(plan, BNCLI_STATISTICS_MERGE, queue, arguments,
                                      BNCLI_COUNT(arguments), NULL, err);
@@ -77,8 +77,8 @@ static bncl_status run_update(bncl_batch_norm *plan, bncl_queue *queue,
         bncli_arg_tensor(in_place ? &args->running_mean : &args->next_mean),
         bncli_arg_tensor(in_place ? &args->running_var : &args->next_var),
         bncli_arg_uint(plan->geometry.channels),
-        bncli_arg_float(1.0 - momentum),
-        bncli_arg_float(momentum),
+        bncli_batch_norm_real(plan, 1.0 - momentum),
+        bncli_batch_norm_real(plan, momentum),
     };
     return bncli_batch_norm_step_run(plan, BNCLI_RUNNING_UPDATE, queue, arguments,
                                      BNCLI_COUNT(arguments), signal, err);

@@ -4,8 +4,9 @@
 
 #include "program/build.h"
 #include "runtime/context.h"
+#include "tensor/dtype.h"
 
-#define MACROS 4
+#define MACROS 5
 #define LONG_LINE 256 /* elements */
 
 typedef struct step_build {
@@ -138,10 +139,13 @@ static const variant variants[BNCLI_BATCH_NORM_STEPS][FAMILIES] = {
 bncl_status bncli_batch_norm_choose(bncl_batch_norm *plan, bncl_error *err)
 {
     bncl_status status = bncli_tuning_of(bncli_context_facts(plan->context), &plan->tuning, err);
+    const bncli_dtype_facts *dtype = bncli_dtype_facts_of(plan->dtype);
     const family chosen = plan->geometry.inner == 1 ? ROWS : INNER;
     for (int step = 0; step < BNCLI_BATCH_NORM_STEPS && status == BNCL_OK; ++step) {
         const variant *v = &variants[step][chosen];
         step_build build = {.count = 0};
+        if (dtype->macro != NULL)
+            add_macro(&build, dtype->macro, 1);
         v->prepare(plan, &build);
         plan->grids[step] = build.grid;
         status = bncli_kernel_build(plan->context, v->kernel, build.macros, build.count,

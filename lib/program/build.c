@@ -34,7 +34,7 @@ static void built_destroy(void *list)
 static bncl_status write_options(const bncli_macro *macros, size_t count, char *out,
                                  bncl_error *err)
 {
-    size_t used = (size_t)snprintf(out, OPTIONS_SIZE, "-cl-std=CL1.2 -D STORAGE=float");
+    size_t used = (size_t)snprintf(out, OPTIONS_SIZE, "-cl-std=CL1.2");
     for (size_t i = 0; i < count && used < OPTIONS_SIZE; ++i)
         used += (size_t)snprintf(out + used, OPTIONS_SIZE - used, " -D %s=%u", macros[i].name,
                                  macros[i].value);

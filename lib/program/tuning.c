@@ -77,7 +77,7 @@ static void cut(unsigned *value, size_t most)
 
 bncl_status bncli_tuning_of(const bncli_device_facts *facts, bncli_tuning *out, bncl_error *err)
 {
-    enum { lanes = 64, tile_bytes = 2 * lanes * sizeof(float) }; /* of tile_inner.cl */
+    enum { lanes = 64, tile_bytes = 2 * lanes * sizeof(double) }; /* of a tile, at most */
     bncli_tuning tuning = facts->native_vector > 1 ? wide_tuning : lane_tuning;
     bncl_status status = read_environment(&tuning, err);
     if (status != BNCL_OK)

@@ -89,6 +89,15 @@ bncl_status bncli_device_describe(cl_device_id device, bncl_device_info *out, bn
     return BNCL_OK;
 }
 
+/* A device without doubles may say so by an error as well. */
+static bool has_fp64(cl_device_id device)
+{
+    cl_device_fp_config config = 0;
+    return clGetDeviceInfo(device, CL_DEVICE_DOUBLE_FP_CONFIG, sizeof config, &config, NULL) ==
+               CL_SUCCESS &&
+           config != 0;
+}
+
 bncl_status bncli_device_facts_of(cl_device_id device, bncli_device_facts *out, bncl_error *err)
 {
     cl_uint native_vector = 0;
@@ -108,7 +117,8 @@ bncl_status bncli_device_facts_of(cl_device_id device, bncli_device_facts *out, 
                                 .max_work_group = group,
                                 .max_items = {items[0], items[1]},
                                 .local_bytes = local,
-                                .max_allocation = allocation};
+                                .max_allocation = allocation,
+                                .has_fp64 = has_fp64(device)};
     return BNCL_OK;
 }
 

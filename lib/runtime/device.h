@@ -15,6 +15,7 @@ typedef struct bncli_device_facts {
     size_t max_items[2];    /* of a work-group, along dimensions 0 and 1 */
     uint64_t local_bytes;   /* of a work-group */
     uint64_t max_allocation; /* bytes of one buffer */
+    bool has_fp64;
 } bncli_device_facts;
 
 #endif

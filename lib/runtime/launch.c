@@ -10,7 +10,10 @@ static cl_int set_argument(cl_kernel kernel, cl_uint *index, const bncli_argumen
 {
     if (argument->kind == BNCLI_ARGUMENT_UINT)
         return clSetKernelArg(kernel, (*index)++, sizeof argument->number, &argument->number);
+    const float rounded = (float)argument->real;
     if (argument->kind == BNCLI_ARGUMENT_FLOAT)
+        return clSetKernelArg(kernel, (*index)++, sizeof rounded, &rounded);
+    if (argument->kind == BNCLI_ARGUMENT_DOUBLE)
         return clSetKernelArg(kernel, (*index)++, sizeof argument->real, &argument->real);
     cl_mem mem = argument->buffer != NULL ? argument->buffer->cl : NULL;
     cl_ulong offset = argument->offset;

@@ -15,7 +15,8 @@ typedef enum bncli_argument_kind {
     BNCLI_ARGUMENT_TENSOR,  /* two kernel arguments: __global pointer, ulong offset in elements */
     BNCLI_ARGUMENT_STRIDED, /* four: those, and two ulong strides in elements */
     BNCLI_ARGUMENT_UINT,
-    BNCLI_ARGUMENT_FLOAT
+    BNCLI_ARGUMENT_FLOAT,
+    BNCLI_ARGUMENT_DOUBLE
 } bncli_argument_kind;
 
 typedef struct bncli_argument {
@@ -24,7 +25,7 @@ typedef struct bncli_argument {
     uint64_t offset;
     uint64_t strides[2];
     uint32_t number;
-    float real;
+    double real;
 } bncli_argument;
 
 static inline bncli_argument bncli_arg_tensor(const bncl_tensor *tensor)
@@ -54,7 +55,12 @@ static inline bncli_argument bncli_arg_uint(size_t number)
 
 static inline bncli_argument bncli_arg_float(double real)
 {
-    return (bncli_argument){.kind = BNCLI_ARGUMENT_FLOAT, .real = (float)real};
+    return (bncli_argument){.kind = BNCLI_ARGUMENT_FLOAT, .real = real};
+}
+
+static inline bncli_argument bncli_arg_double(double real)
+{
+    return (bncli_argument){.kind = BNCLI_ARGUMENT_DOUBLE, .real = real};
 }
 
 /* How many elements an array has. */

@@ -3,6 +3,7 @@
 #include "runtime/buffer.h"
 #include "runtime/objects.h"
 #include "runtime/queue.h"
+#include "tensor/dtype.h"
 
 #include <stdint.h>
 
@@ -134,20 +135,12 @@ bncl_status bncl_tensor_fill(bncl_queue *queue, const bncl_tensor *tensor, doubl
     bncl_status status = begin(queue, tensor, "tensor", sync, err);
     if (status != BNCL_OK)
         return status;
-    union {
-        float f32;
-        int32_t i32;
-        int64_t i64;
-    } pattern = {0};
     const double limit = tensor->dtype == BNCL_I32 ? 0x1p31 : 0x1p63;
-    if (tensor->dtype != BNCL_F32 && !(value >= -limit && value < limit))
+    const bool integer = tensor->dtype == BNCL_I32 || tensor->dtype == BNCL_I64;
+    if (integer && !(value >= -limit && value < limit))
         return bncli_fail(err, BNCL_ERROR_ARGUMENT, "%g does not fit %s", value,
                           bncl_dtype_name(tensor->dtype));
-    if (tensor->dtype == BNCL_F32)
-        pattern.f32 = (float)value;
-    else if (tensor->dtype == BNCL_I32)
-        pattern.i32 = (int32_t)value;
-    else
-        pattern.i64 = (int64_t)value;
-    return enqueue(enqueue_fill, "clEnqueueFillBuffer", queue, tensor, &pattern, sync, err);
+    unsigned char pattern[sizeof(double)];
+    bncli_dtype_facts_of(tensor->dtype)->encode(value, pattern);
+    return enqueue(enqueue_fill, "clEnqueueFillBuffer", queue, tensor, pattern, sync, err);
 }

@@ -1,17 +1,79 @@
 /* Element types: one row each, and nothing about them anywhere else. */
 #include "tensor/dtype.h"
 
+#include <math.h>
+#include <stdint.h>
+#include <string.h>
+
+/* The bits of value in a format of one sign bit, `exponent_bits` and `fraction_bits`, rounded to
+   nearest even. */
+static uint16_t narrow(double value, int exponent_bits, int fraction_bits)
+{
+    const unsigned infinity = ((1u << exponent_bits) - 1u) << fraction_bits;
+    const unsigned sign = signbit(value) ? 1u << (exponent_bits + fraction_bits) : 0u;
+    const int smallest = 2 - (1 << (exponent_bits - 1)); /* exponent of a normal number */
+    if (isnan(value))
+        return (uint16_t)(sign | infinity | 1u << (fraction_bits - 1));
+    if (isinf(value))
+        return (uint16_t)(sign | infinity);
+    int exponent;
+    frexp(value, &exponent);
+    exponent = exponent - 1 < smallest ? smallest : exponent - 1;
+    const double fraction = nearbyint(ldexp(fabs(value), fraction_bits - exponent));
+    /* A normal number's leading bit adds the 1 that its exponent still lacks. */
+    const double bits = fraction + ldexp((double)(exponent - smallest), fraction_bits);
+    return (uint16_t)(sign | (bits < (double)infinity ? (unsigned)bits : infinity));
+}
+
+static void encode_f32(double value, void *out)
+{
+    const float element = (float)value;
+    memcpy(out, &element, sizeof element);
+}
+
+static void encode_i32(double value, void *out)
+{
+    const int32_t element = (int32_t)value;
+    memcpy(out, &element, sizeof element);
+}
+
+static void encode_i64(double value, void *out)
+{
+    const int64_t element = (int64_t)value;
+    memcpy(out, &element, sizeof element);
+}
+
+static void encode_f16(double value, void *out)
+{
+    const uint16_t element = narrow(value, 5, 10);
+    memcpy(out, &element, sizeof element);
+}
+
+static void encode_bf16(double value, void *out)
+{
+    const uint16_t element = narrow(value, 8, 7);
+    memcpy(out, &element, sizeof element);
+}
+
+static void encode_f64(double value, void *out)
+{
+    memcpy(out, &value, sizeof value);
+}
+
 static const bncli_dtype_facts rows[] = {
-    [BNCL_F32] = {"f32", "F32", "float", 4},
-    [BNCL_I32] = {"i32", "I32", "int", 4},
-    [BNCL_I64] = {"i64", "I64", "long", 8},
+    [BNCL_F32] = {"f32", "F32", 4, encode_f32, NULL, true, BNCL_F32, false},
+    [BNCL_I32] = {"i32", "I32", 4, encode_i32, NULL, false, BNCL_I32, false},
+    [BNCL_I64] = {"i64", "I64", 8, encode_i64, NULL, false, BNCL_I64, false},
+    [BNCL_F16] = {"f16", "F16", 2, encode_f16, "DTYPE_F16", true, BNCL_F32, false},
+    [BNCL_BF16] = {"bf16", "BF16", 2, encode_bf16, "DTYPE_BF16", true, BNCL_F32, false},
+    [BNCL_F64] = {"f64", "F64", 8, encode_f64, "DTYPE_F64", true, BNCL_F64, true},
 };
 _Static_assert(sizeof rows / sizeof rows[0] == BNCL_DTYPE_COUNT, "every dtype has a row");
 
 const bncli_dtype_facts *bncli_dtype_facts_of(bncl_dtype dtype)
 {
     if ((int)dtype < 0 || dtype >= BNCL_DTYPE_COUNT)
-        return 0;
+        return NULL;
     return &rows[dtype];
 }
 

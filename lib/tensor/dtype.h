@@ -2,13 +2,20 @@
 #ifndef BNCLI_DTYPE_H
 #define BNCLI_DTYPE_H
 
+#include <stdbool.h>
+
 #include <bncl/dtype.h>
 
 typedef struct bncli_dtype_facts {
     const char *name;        /* ours: "f32" */
     const char *safetensors; /* the file format's: "F32" */
-    const char *opencl;      /* the storage type in kernels: "float" */
     size_t size;
+    /* Writes value, rounded to nearest even (integers: towards zero, and value must fit). */
+    void (*encode)(double value, void *out);
+    const char *macro;      /* what kernels/storage.cl knows it by; NULL: f32, its default */
+    bool in_kernels;        /* batch norm takes values of it */
+    bncl_dtype accumulator; /* then: the dtype of what is computed, parameters and statistics */
+    bool needs_fp64;
 } bncli_dtype_facts;
 
 /* The dtype's row, or NULL for a number that is no dtype. */

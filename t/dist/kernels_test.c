@@ -8,6 +8,7 @@
 #include "lib/harness.h"
 #include "program/kernel_table.h"
 #include "program/source.h"
+#include "runtime/context.h"
 #include "runtime/program.h"
 
 static void release_program(void *program)
@@ -64,17 +65,35 @@ static bool has_vectors(const bncli_program_row *row)
     if (bncli_source_text(bncli_program_row_name(row), &text, &err) != BNCL_OK)
         harness_fail("%s", err.text);
     harness_hold(text, bncli_free);
-    return strstr(text, "floatv") != NULL;
+    return strstr(text, "accv") != NULL;
 }
 
-/* Builds the programs with every kernel of theirs; gives their number. The rows of one program
-   stand together in the table. */
-static size_t build_table(const device *d, const char *options, bool vectors_only)
+static bool all(const bncli_program_row *row)
+{
+    (void)row;
+    return true;
+}
+
+/* Batch norm alone has values of other dtypes than f32. */
+static bool has_dtypes(const bncli_program_row *row)
+{
+    return strncmp(bncli_program_row_name(row), "batch_norm", strlen("batch_norm")) == 0;
+}
+
+static bool has_vectors_and_dtypes(const bncli_program_row *row)
+{
+    return has_dtypes(row) && has_vectors(row);
+}
+
+/* Builds the programs that are wanted with every kernel of theirs; gives their number. The rows of
+   one program stand together in the table. */
+static size_t build_table(const device *d, const char *options,
+                          bool (*wanted)(const bncli_program_row *row))
 {
     const bncli_program *program = NULL;
     size_t programs = 0;
     for (const bncli_kernel_row *row = bncli_kernel_rows; row->name != NULL; ++row) {
-        if (vectors_only && !has_vectors(row->program))
+        if (!wanted(row->program))
             continue;
         if (row == bncli_kernel_rows || row->program != row[-1].program) {
             program = build_row(d, row->program, options);
@@ -90,15 +109,29 @@ static size_t build_table(const device *d, const char *options, bool vectors_onl
 
 static void with_the_defaults(void **state)
 {
-    assert_true(build_table(device_of(state), "", false) > 0);
+    assert_true(build_table(device_of(state), "", all) > 0);
 }
 
 static void with_vectors(void **state)
 {
     device *d = device_of(state);
-    assert_true(build_table(d, "-D VEC=4 -D CHANNELS_INNERMOST=1", true) > 0);
+    assert_true(build_table(d, "-D VEC=4 -D CHANNELS_INNERMOST=1", has_vectors) > 0);
     if (!d->small)
-        assert_true(build_table(d, "-D VEC=16 -D LINE_VECTORS=2", true) > 0);
+        assert_true(build_table(d, "-D VEC=16 -D LINE_VECTORS=2", has_vectors) > 0);
+}
+
+static void with_dtypes(void **state)
+{
+    device *d = device_of(state);
+    const char *const dtypes[] = {"F16", "BF16", "F64"};
+    const int count = bncli_context_facts(d->context)->has_fp64 ? 3 : 2;
+    for (int i = 0; i < count; ++i) {
+        const char *dtype = harness_text("-D DTYPE_%s=1", dtypes[i]);
+        assert_true(build_table(d, dtype, has_dtypes) > 0);
+        if (!d->small)
+            assert_true(build_table(d, harness_text("%s -D VEC=8", dtype), has_vectors_and_dtypes) >
+                        0);
+    }
 }
 
 static void warnings_are_found(void **state)
@@ -152,6 +185,7 @@ int main(void)
         HARNESS_TEST(sources_and_table_agree),
         HARNESS_TEST(with_the_defaults),
         HARNESS_TEST(with_vectors),
+        HARNESS_TEST(with_dtypes),
         HARNESS_TEST(warnings_are_found),
         HARNESS_TEST(errors_are_found),
     };

@@ -1,8 +1,11 @@
 /* A batch norm as a test case, run through the public functions: see batch_norm_case.h. */
 #include "lib/batch_norm_case.h"
 
+#include <string.h>
+
 #include "lib/generate.h"
 #include "lib/harness.h"
+#include "lib/narrow.h"
 
 batch_norm_case batch_norm_case_make(bncl_layout layout, size_t samples, size_t channels,
                                      size_t positions)
@@ -19,12 +22,13 @@ batch_norm_case batch_norm_case_make(bncl_layout layout, size_t samples, size_t 
 
 const char *batch_norm_case_name(const batch_norm_case *c)
 {
-    return harness_text("%s N=%zu C=%zu L=%zu padding %zu offset %g deviation %g eps %g momentum "
-                        "%g%s%s%s%s",
-                        bncl_layout_name(c->layout), c->samples, c->channels, c->positions,
-                        c->padding, c->offset, c->deviation, c->options.eps, c->options.momentum,
-                        c->options.cumulative ? " cumulative" : "", c->no_gamma ? " no gamma" : "",
-                        c->no_beta ? " no beta" : "", c->untracked ? " untracked" : "");
+    return harness_text(
+        "%s %s N=%zu C=%zu L=%zu padding %zu offset %g deviation %g eps %g momentum "
+        "%g%s%s%s%s",
+        bncl_dtype_name(c->dtype), bncl_layout_name(c->layout), c->samples, c->channels,
+        c->positions, c->padding, c->offset, c->deviation, c->options.eps, c->options.momentum,
+        c->options.cumulative ? " cumulative" : "", c->no_gamma ? " no gamma" : "",
+        c->no_beta ? " no beta" : "", c->untracked ? " untracked" : "");
 }
 
 static bool channels_last(const batch_norm_case *c)
@@ -56,14 +60,66 @@ int batch_norm_case_dims(const batch_norm_case *c, size_t dims[BNCL_MAX_RANK])
     return rank;
 }
 
-/* A tensor of the case's shape; `more` tells tensors of one call apart by their strides. A channel's
-   run stays dense, and so do the dims before channels that are last. */
+/* NULL for dtypes that are not narrow. */
+static const narrow_format *format_of(bncl_dtype dtype)
+{
+    if (dtype == BNCL_F16)
+        return &narrow_f16;
+    return dtype == BNCL_BF16 ? &narrow_bf16 : NULL;
+}
+
+/* The floats as elements of the dtype, held; NULL for NULL. */
+static const void *packed(bncl_dtype dtype, const float *floats, size_t count)
+{
+    if (floats == NULL || dtype == BNCL_F32)
+        return floats;
+    if (dtype == BNCL_F64)
+        return harness_widen(floats, count);
+    uint16_t *elements = harness_memory(count, sizeof *elements);
+    for (size_t i = 0; i < count; ++i)
+        elements[i] = narrow_encode(format_of(dtype), floats[i]);
+    return elements;
+}
+
+/* Reads a tensor of any of the dtypes as floats; NULL for an absent one. */
+static float *case_floats(device *d, const bncl_tensor *tensor)
+{
+    if (tensor->buffer == NULL || tensor->dtype == BNCL_F32)
+        return device_floats(d, tensor);
+    const size_t count = bncl_tensor_count(tensor);
+    float *floats = harness_floats(count);
+    unsigned char *elements = harness_memory(count, bncl_dtype_size(tensor->dtype));
+    device_read(d, tensor, elements);
+    for (size_t i = 0; i < count; ++i) {
+        uint16_t bits;
+        double wide;
+        if (tensor->dtype == BNCL_F64) {
+            memcpy(&wide, elements + i * sizeof wide, sizeof wide);
+        } else {
+            memcpy(&bits, elements + i * sizeof bits, sizeof bits);
+            wide = narrow_decode(format_of(tensor->dtype), bits);
+        }
+        floats[i] = (float)wide;
+    }
+    return floats;
+}
+
+/* A tensor [C] of parameters or statistics. */
+static bncl_tensor case_vector(device *d, const batch_norm_case *c, const float *host)
+{
+    const bncl_dtype dtype = c->dtype == BNCL_F64 ? BNCL_F64 : BNCL_F32;
+    return device_tensor(d, dtype, 1, &c->channels, packed(dtype, host, c->channels));
+}
+
+/* A tensor of the case's shape; `more` tells tensors of one call apart by their strides. A
+   channel's run stays dense, and so do the dims before channels that are last. */
 static bncl_tensor case_tensor(device *d, const batch_norm_case *c, size_t more, const float *host)
 {
     size_t dims[BNCL_MAX_RANK], strides[BNCL_MAX_RANK];
     const int rank = batch_norm_case_dims(c, dims);
+    const void *elements = packed(c->dtype, host, batch_norm_case_total(c));
     if (c->padding == 0)
-        return device_tensor(d, BNCL_F32, rank, dims, host);
+        return device_tensor(d, c->dtype, rank, dims, elements);
     const int channel = channels_last(c) ? rank - 1 : 1;
     size_t stride = 1;
     for (int i = rank; i-- > 0; stride *= dims[i] > 0 ? dims[i] : 1) {
@@ -71,7 +127,7 @@ static bncl_tensor case_tensor(device *d, const batch_norm_case *c, size_t more,
             stride += c->padding + more;
         strides[i] = stride;
     }
-    return device_strided(d, BNCL_F32, rank, dims, strides, host);
+    return device_strided(d, c->dtype, rank, dims, strides, elements);
 }
 
 static float *uniform(generator *g, double low, double high, size_t count)
@@ -88,6 +144,11 @@ batch_norm_data batch_norm_data_make(const batch_norm_case *c)
     batch_norm_data data = {.x = harness_floats(total), .dy = harness_floats(total)};
     generate_normal(&g, c->offset, c->deviation, data.x, total);
     generate_normal(&g, 0.25, 1.0, data.dy, total);
+    const narrow_format *format = format_of(c->dtype);
+    for (size_t i = 0; format != NULL && i < total; ++i) {
+        data.x[i] = (float)narrow_round(format, data.x[i]);
+        data.dy[i] = (float)narrow_round(format, data.dy[i]);
+    }
     if (!c->no_gamma)
         data.gamma = uniform(&g, -1.5, 1.5, c->channels);
     if (!c->no_beta)
@@ -111,15 +172,15 @@ bncl_batch_norm *batch_norm_plan(device *d, const batch_norm_case *c)
     int rank = batch_norm_case_dims(c, dims);
     bncl_batch_norm *plan = NULL;
     device_ok(d,
-              bncl_batch_norm_create(d->context, c->layout, BNCL_F32, rank, dims, &c->options,
+              bncl_batch_norm_create(d->context, c->layout, c->dtype, rank, dims, &c->options,
                                      &plan, &d->err),
               batch_norm_case_name(c));
     return device_hold(d, plan, release_plan);
 }
 
-static bncl_tensor optional(device *d, size_t count, const float *host)
+static bncl_tensor optional(device *d, const batch_norm_case *c, const float *host)
 {
-    return host != NULL ? device_vector(d, count, host) : device_absent();
+    return host != NULL ? case_vector(d, c, host) : device_absent();
 }
 
 bncl_batch_norm_forward batch_norm_forward_tensors(device *d, const batch_norm_case *c,
@@ -128,13 +189,13 @@ bncl_batch_norm_forward batch_norm_forward_tensors(device *d, const batch_norm_c
     return (bncl_batch_norm_forward){
         .x = case_tensor(d, c, 0, data->x),
         .y = case_tensor(d, c, 1, NULL),
-        .gamma = optional(d, c->channels, data->gamma),
-        .beta = optional(d, c->channels, data->beta),
-        .running_mean = optional(d, c->channels, data->running_mean),
-        .running_var = optional(d, c->channels, data->running_var),
-        .save_mean = device_vector(d, c->channels, NULL),
-        .save_mean_lo = device_vector(d, c->channels, NULL),
-        .save_invstd = device_vector(d, c->channels, NULL),
+        .gamma = optional(d, c, data->gamma),
+        .beta = optional(d, c, data->beta),
+        .running_mean = optional(d, c, data->running_mean),
+        .running_var = optional(d, c, data->running_var),
+        .save_mean = case_vector(d, c, NULL),
+        .save_mean_lo = case_vector(d, c, NULL),
+        .save_invstd = case_vector(d, c, NULL),
         .num_batches_tracked = &data->num_batches_tracked,
     };
 }
@@ -153,27 +214,27 @@ bncl_batch_norm_backward batch_norm_backward_tensors(device *d, const batch_norm
         .save_mean_lo = forward->save_mean_lo,
         .save_invstd = forward->save_invstd,
         .dx = case_tensor(d, c, 3, NULL),
-        .dgamma = device_vector(d, c->channels, NULL),
-        .dbeta = device_vector(d, c->channels, NULL),
+        .dgamma = case_vector(d, c, NULL),
+        .dbeta = case_vector(d, c, NULL),
     };
 }
 
 void batch_norm_read_forward(device *d, const bncl_batch_norm_forward *args, batch_norm_data *data)
 {
-    data->y = device_floats(d, &args->y);
-    data->new_running_mean = device_floats(d, &args->running_mean);
-    data->new_running_var = device_floats(d, &args->running_var);
-    data->save_mean = device_floats(d, &args->save_mean);
-    data->save_mean_lo = device_floats(d, &args->save_mean_lo);
-    data->save_invstd = device_floats(d, &args->save_invstd);
+    data->y = case_floats(d, &args->y);
+    data->new_running_mean = case_floats(d, &args->running_mean);
+    data->new_running_var = case_floats(d, &args->running_var);
+    data->save_mean = case_floats(d, &args->save_mean);
+    data->save_mean_lo = case_floats(d, &args->save_mean_lo);
+    data->save_invstd = case_floats(d, &args->save_invstd);
 }
 
 void batch_norm_read_backward(device *d, const bncl_batch_norm_backward *args,
                               batch_norm_data *data)
 {
-    data->dx = device_floats(d, &args->dx);
-    data->dgamma = device_floats(d, &args->dgamma);
-    data->dbeta = device_floats(d, &args->dbeta);
+    data->dx = case_floats(d, &args->dx);
+    data->dgamma = case_floats(d, &args->dgamma);
+    data->dbeta = case_floats(d, &args->dbeta);
 }
 
 void batch_norm_run_train(device *d, const batch_norm_case *c, batch_norm_data *data)

@@ -8,6 +8,8 @@
 
 typedef struct batch_norm_case {
     bncl_layout layout;
+    bncl_dtype dtype; /* of x and its like; the data are floats all the same: of f16 and bf16 those
+                         that these can be, of f64 what is left of it */
     size_t samples;
     size_t channels;
     size_t positions; /* 1 for BNCL_LAYOUT_NC */

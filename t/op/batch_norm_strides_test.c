@@ -1,6 +1,6 @@
 /* Where batch norm's tensors lie: rows with padding between them, slices of a larger tensor's
-   channels, four dims, y in x's place, gradients added to what is there. None of it changes a bit of
-   the results. */
+   channels, four dims, y in x's place, gradients added to what is there. None of it changes a bit
+   of the results. */
 #include <string.h>
 
 #include "lib/batch_norm_check.h"

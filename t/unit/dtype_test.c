@@ -7,18 +7,24 @@
 static void facts(void **state)
 {
     (void)state;
-    static const bncli_dtype_facts expected[BNCL_DTYPE_COUNT] = {
-        [BNCL_F32] = {"f32", "F32", "float", 4},
-        [BNCL_I32] = {"i32", "I32", "int", 4},
-        [BNCL_I64] = {"i64", "I64", "long", 8},
+    static const struct {
+        const char *name, *safetensors;
+        size_t size;
+        bncl_dtype accumulator;
+    } expected[BNCL_DTYPE_COUNT] = {
+        [BNCL_F32] = {"f32", "F32", 4, BNCL_F32},    [BNCL_I32] = {"i32", "I32", 4, BNCL_I32},
+        [BNCL_I64] = {"i64", "I64", 8, BNCL_I64},    [BNCL_F16] = {"f16", "F16", 2, BNCL_F32},
+        [BNCL_BF16] = {"bf16", "BF16", 2, BNCL_F32}, [BNCL_F64] = {"f64", "F64", 8, BNCL_F64},
     };
     for (int i = 0; i < BNCL_DTYPE_COUNT; ++i) {
         const bncli_dtype_facts *got = bncli_dtype_facts_of((bncl_dtype)i);
         assert_non_null(got);
         assert_string_equal(got->name, expected[i].name);
         assert_string_equal(got->safetensors, expected[i].safetensors);
-        assert_string_equal(got->opencl, expected[i].opencl);
         assert_true(got->size == expected[i].size);
+        assert_true(got->accumulator == expected[i].accumulator);
+        assert_true(got->in_kernels == (i != BNCL_I32 && i != BNCL_I64));
+        assert_true(got->needs_fp64 == (i == BNCL_F64));
         assert_true(bncl_dtype_size((bncl_dtype)i) == expected[i].size);
         assert_string_equal(bncl_dtype_name((bncl_dtype)i), expected[i].name);
     }
@@ -31,6 +37,9 @@ static void numbers_are_settled(void **state)
     assert_int_equal(BNCL_F32, 0);
     assert_int_equal(BNCL_I32, 1);
     assert_int_equal(BNCL_I64, 2);
+    assert_int_equal(BNCL_F16, 3);
+    assert_int_equal(BNCL_BF16, 4);
+    assert_int_equal(BNCL_F64, 5);
 }
 
 static void numbers_that_are_no_dtype(void **state)

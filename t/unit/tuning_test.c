@@ -118,8 +118,8 @@ static void local_memory_and_edges(void **state)
     bncli_device_facts facts = lanes;
     const bncli_tuning plenty = tuning_with(&wide, text);
     assert_true(plenty.group == 1024 && plenty.lane_items == 2);
-    assert_true(tuning_with(&facts, text).group == 128); /* 64 tiles of 512 bytes */
-    facts.local_bytes = 1024;
+    assert_true(tuning_with(&facts, text).group == 64); /* 32 tiles of 1024 bytes */
+    facts.local_bytes = 2048;
     assert_true(tuning_with(&facts, text).group == 4);
     assert_true(tuning_with(&facts, "vector=4,lane_items=1,group=1024").group == 1024);
     for (int d = 0; d < 2; ++d) {
