@@ -134,6 +134,66 @@ BNCL_API bncl_status bncl_batch_norm_backward_eval(bncl_batch_norm *plan, bncl_q
                                                    const bncl_batch_norm_backward *args,
                                                    const bncl_sync *sync, bncl_error *err);
 
+/* What a double backward call reads and writes: a backward call's operands, the gradients that
+   arrive at its results dx, dgamma and dbeta, and the gradients that go on to its operands. Each of
+   the arriving ones may be absent, which stands for zeros, and each of the outputs. x, dy, ddx, dx
+   and ddy have the plan's shape and may have strides as in a forward call; all others are f32 of
+   shape [C]. dx and ddy may each be the same tensor as x, dy or ddx, but must not overlap each
+   other. */
+typedef struct bncl_batch_norm_double_backward {
+    bncl_tensor x;            /* in: the forward call's */
+    bncl_tensor dy;           /* in: the backward call's */
+    bncl_tensor gamma;        /* in; absent: 1 */
+    bncl_tensor running_mean; /* in (eval) */
+    bncl_tensor running_var;  /* in (eval) */
+    bncl_tensor save_mean;    /* in, with batch statistics: what the forward call wrote */
+    bncl_tensor save_mean_lo;
+    bncl_tensor save_invstd;
+    bncl_tensor ddx;            /* in: the gradient with respect to the backward call's dx */
+    bncl_tensor ddgamma;        /* in: to its dgamma */
+    bncl_tensor ddbeta;         /* in: to its dbeta */
+    bncl_tensor dx;             /* out: the gradient with respect to x */
+    bncl_tensor ddy;            /* out: to dy */
+    bncl_tensor dgamma;         /* out: to gamma. (beta takes no part in a backward call.) */
+    bool accumulate_dx;         /* adds to dx, instead of overwriting it */
+    bool accumulate_ddy;        /* adds to ddy */
+    bool accumulate_parameters; /* adds to dgamma */
+} bncl_batch_norm_double_backward;
+
+/* The gradient of a backward call through batch statistics, for gradient penalties and other second
+   derivatives: what PyTorch's batchnorm_double_backward computes. With x̂ = (x-mean)·invstd and,
+   for any v of x's shape, P(v) = v - Σv/n - x̂·Σ(v·x̂)/n, that call's results are
+     dbeta = Σdy    dgamma = Σdy·x̂    dx = gamma·invstd·P(dy)
+   and S = Σ(ddx·dx) + Σ(ddgamma·dgamma) + Σ(ddbeta·dbeta) has the derivatives
+     to gamma:  invstd·Q,  Q = Σ(ddx·P(dy)) = Σ(ddx·dy) - Σddx·Σdy/n - Σ(ddx·x̂)·Σ(dy·x̂)/n
+     to dy:     gamma·invstd·P(ddx) + ddgamma·x̂ + ddbeta
+     to x:      invstd·(ddgamma·P(dy)
+                        - gamma·invstd/n·(Σ(dy·x̂)·P(ddx) + Σ(ddx·x̂)·P(dy) + Q·x̂))
+   Source: S differentiated by hand, with ∂invstd/∂xᵢ = -invstd²·x̂ᵢ/n and, where v does not
+   depend on x, ∂Σ(v·x̂)/∂xᵢ = invstd·P(v)ᵢ. Of the statistics as given, |error| is within 30
+   roundings of dx, 17 of ddy and 20 of dgamma, with every term of the formulas taken positive and
+   whatever n is.
+
+   Overwrites its outputs, or adds to them; an empty batch has a dgamma of zeros. Enqueues and
+   returns; but a plan's first double backward call, through either function, builds the kernels
+   (about a second, the first time a context needs them) and the workspace of both, so that plans
+   which make none do not pay for them. Errors: ARGUMENT (dx and ddy that share elements, too),
+   SHAPE, DTYPE, UNSUPPORTED (strides), MEMORY, OPENCL; of the first call also NO_COMPILER, BUILD,
+   DEVICE_MEMORY. */
+BNCL_API bncl_status bncl_batch_norm_double_backward_train(
+    bncl_batch_norm *plan, bncl_queue *queue, const bncl_batch_norm_double_backward *args,
+    const bncl_sync *sync, bncl_error *err);
+
+/* The gradient of a backward call through running statistics, which do not depend on x: with invstd
+   from running_var
+     to gamma: invstd·Σ(ddx·dy)    to dy: gamma·invstd·ddx + ddgamma·x̂ + ddbeta
+     to x: ddgamma·invstd·dy
+   Without running statistics (both absent) the same as bncl_batch_norm_double_backward_train. All
+   else, and the errors: as there. */
+BNCL_API bncl_status bncl_batch_norm_double_backward_eval(
+    bncl_batch_norm *plan, bncl_queue *queue, const bncl_batch_norm_double_backward *args,
+    const bncl_sync *sync, bncl_error *err);
+
 BNCL_END_DECLS
 
 #endif

@@ -25,6 +25,9 @@ typedef enum bncli_batch_norm_step {
     BNCLI_BACKWARD_MERGE,
     BNCLI_BACKWARD_APPLY,
     BNCLI_BACKWARD_APPLY_FROZEN,
+    BNCLI_DOUBLE_BACKWARD_SUMS, /* from here on: built at the first double backward */
+    BNCLI_DOUBLE_BACKWARD_MERGE,
+    BNCLI_DOUBLE_BACKWARD_APPLY,
     BNCLI_BATCH_NORM_STEPS
 } bncli_batch_norm_step;
 
@@ -44,15 +47,22 @@ struct bncl_batch_norm {
     size_t tiles; /* of a channel */
     bncli_tuning tuning;
     bncl_buffer *workspace;
-    bncl_tensor partial;      /* [4][tiles][channels] in the workspace */
-    bncl_tensor coefficients; /* [5][channels] */
-    bncli_kernel *kernels[BNCLI_BATCH_NORM_STEPS];
+    bncl_tensor partial;             /* [4][tiles][channels] in the workspace */
+    bncl_tensor coefficients;        /* [5][channels] */
+    bncl_buffer *double_workspace;   /* of double backward; NULL until its first call */
+    bncl_tensor double_partial;      /* [10][tiles][channels] in it */
+    bncl_tensor double_coefficients; /* [10][channels] */
+    bncli_kernel *kernels[BNCLI_BATCH_NORM_STEPS]; /* NULL: not built yet */
     bncli_grid grids[BNCLI_BATCH_NORM_STEPS];
 };
 
-/* Chooses variants for the plan's geometry and device, and builds their kernels and grids
-   (batch_norm_plan.c). Errors: ARGUMENT, NO_COMPILER, BUILD, MEMORY, OPENCL. */
+/* Chooses variants for the plan's geometry and device, and builds their kernels and grids, but not
+   double backward's (batch_norm_plan.c). Errors: ARGUMENT, NO_COMPILER, BUILD, MEMORY, OPENCL. */
 bncl_status bncli_batch_norm_choose(bncl_batch_norm *plan, bncl_error *err);
+
+/* The same for what is missing of double backward's. What a failed call has built stays with the
+   plan, for the next. Errors: as there. */
+bncl_status bncli_batch_norm_choose_double(bncl_batch_norm *plan, bncl_error *err);
 
 /* Which statistics a call works with. */
 typedef enum bncli_statistics { BNCLI_BATCH_STATISTICS, BNCLI_RUNNING_STATISTICS } bncli_statistics;
@@ -64,6 +74,11 @@ bncl_status bncli_batch_norm_check_forward(const bncl_batch_norm *plan, const bn
 bncl_status bncli_batch_norm_check_backward(const bncl_batch_norm *plan, const bncl_queue *queue,
                                             const bncl_batch_norm_backward *args,
                                             bncli_statistics statistics, bncl_error *err);
+
+bncl_status bncli_batch_norm_check_double_backward(const bncl_batch_norm *plan,
+                                                   const bncl_queue *queue,
+                                                   const bncl_batch_norm_double_backward *args,
+                                                   bncli_statistics statistics, bncl_error *err);
 
 /* A checked tensor of the plan's shape as a kernel argument, with its strides. */
 bncli_argument bncli_batch_norm_arg(const bncl_batch_norm *plan, const bncl_tensor *tensor);

@@ -145,3 +145,56 @@ bncl_status bncli_batch_norm_check_backward(const bncl_batch_norm *plan, const b
         status = check_vector(plan, needed[i].tensor, needed[i].name, err);
     return status;
 }
+
+/* dx and ddy: each the place of an input or apart from it, and both apart from each other. */
+static bncl_status check_double_outputs(const bncli_operand *inputs, size_t count,
+                                        const bncli_operand outputs[2], bncl_error *err)
+{
+    bncl_status status = BNCL_OK;
+    for (int i = 0; i < 2 && status == BNCL_OK; ++i)
+        if (bncli_present(outputs[i].tensor))
+            status = check_in_place(outputs[i], inputs, count, err);
+    if (status == BNCL_OK && bncli_present(outputs[0].tensor) && bncli_present(outputs[1].tensor))
+        status = bncli_operand_check_apart(outputs[0], outputs[1], err);
+    return status;
+}
+
+/* The tensors of the plan's shape that are there. */
+static bncl_status check_double_inputs(const bncl_batch_norm *plan,
+                                       const bncl_batch_norm_double_backward *args, bncl_error *err)
+{
+    const bncli_operand inputs[] = {{&args->x, "x"}, {&args->dy, "dy"}, {&args->ddx, "ddx"}};
+    const bncli_operand outputs[] = {{&args->dx, "dx"}, {&args->ddy, "ddy"}};
+    const size_t count = bncli_present(&args->ddx) ? 3 : 2;
+    bncl_status status = check_inputs(plan, inputs, count, err);
+    for (int i = 0; i < 2 && status == BNCL_OK; ++i)
+        if (bncli_present(outputs[i].tensor))
+            status = check_inputs(plan, &outputs[i], 1, err);
+    return status == BNCL_OK ? check_double_outputs(inputs, count, outputs, err) : status;
+}
+
+bncl_status bncli_batch_norm_check_double_backward(const bncl_batch_norm *plan,
+                                                   const bncl_queue *queue,
+                                                   const bncl_batch_norm_double_backward *args,
+                                                   bncli_statistics statistics, bncl_error *err)
+{
+    const bncli_operand vectors[] = {{&args->gamma, "weight"},
+                                     {&args->ddgamma, "ddgamma"},
+                                     {&args->ddbeta, "ddbeta"},
+                                     {&args->dgamma, "dgamma"}};
+    const bncli_operand running[] = {{&args->running_mean, "running_mean"},
+                                     {&args->running_var, "running_var"}};
+    const bncli_operand save[] = {{&args->save_mean, "save_mean"},
+                                  {&args->save_mean_lo, "save_mean_lo"},
+                                  {&args->save_invstd, "save_invstd"}};
+    bncl_status status = bncli_queue_check(plan->context, queue, err);
+    if (status == BNCL_OK)
+        status = check_double_inputs(plan, args, err);
+    if (status == BNCL_OK)
+        status = check_vectors(plan, vectors, BNCLI_COUNT(vectors), err);
+    const bool batch = statistics == BNCLI_BATCH_STATISTICS;
+    const bncli_operand *needed = batch ? save : running;
+    for (size_t i = 0; i < (batch ? 3u : 2u) && status == BNCL_OK; ++i)
+        status = check_vector(plan, needed[i].tensor, needed[i].name, err);
+    return status;
+}

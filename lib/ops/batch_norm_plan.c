@@ -134,14 +134,23 @@ static const variant variants[BNCLI_BATCH_NORM_STEPS][FAMILIES] = {
                               {"batch_norm_backward_apply", prepare_apply_rows}},
     [BNCLI_BACKWARD_APPLY_FROZEN] = {{"batch_norm_backward_frozen", prepare_apply_inner},
                                      {"batch_norm_backward_frozen", prepare_apply_rows}},
+    [BNCLI_DOUBLE_BACKWARD_SUMS] = {{"batch_norm_double_backward_inner", prepare_tiles_inner},
+                                    {"batch_norm_double_backward_rows", prepare_tiles_rows}},
+    [BNCLI_DOUBLE_BACKWARD_MERGE] = {{"batch_norm_double_backward_merge", prepare_channels},
+                                     {"batch_norm_double_backward_merge", prepare_channels}},
+    [BNCLI_DOUBLE_BACKWARD_APPLY] = {{"batch_norm_double_backward_apply", prepare_apply_inner},
+                                     {"batch_norm_double_backward_apply", prepare_apply_rows}},
 };
 
-bncl_status bncli_batch_norm_choose(bncl_batch_norm *plan, bncl_error *err)
+/* Builds what is missing of steps first … end-1. */
+static bncl_status choose_steps(bncl_batch_norm *plan, int first, int end, bncl_error *err)
 {
-    bncl_status status = bncli_tuning_of(bncli_context_facts(plan->context), &plan->tuning, err);
+    bncl_status status = BNCL_OK;
     const bncli_dtype_facts *dtype = bncli_dtype_facts_of(plan->dtype);
     const family chosen = plan->geometry.inner == 1 ? ROWS : INNER;
-    for (int step = 0; step < BNCLI_BATCH_NORM_STEPS && status == BNCL_OK; ++step) {
+    for (int step = first; step < end && status == BNCL_OK; ++step) {
+        if (plan->kernels[step] != NULL)
+            continue;
         const variant *v = &variants[step][chosen];
         step_build build = {.count = 0};
         if (dtype->macro != NULL)
@@ -152,4 +161,15 @@ bncl_status bncli_batch_norm_choose(bncl_batch_norm *plan, bncl_error *err)
                                     &plan->kernels[step], err);
     }
     return status;
+}
+
+bncl_status bncli_batch_norm_choose(bncl_batch_norm *plan, bncl_error *err)
+{
+    bncl_status status = bncli_tuning_of(bncli_context_facts(plan->context), &plan->tuning, err);
+    return status == BNCL_OK ? choose_steps(plan, 0, BNCLI_DOUBLE_BACKWARD_SUMS, err) : status;
+}
+
+bncl_status bncli_batch_norm_choose_double(bncl_batch_norm *plan, bncl_error *err)
+{
+    return choose_steps(plan, BNCLI_DOUBLE_BACKWARD_SUMS, BNCLI_BATCH_NORM_STEPS, err);
 }

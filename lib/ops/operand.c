@@ -86,6 +86,15 @@ bncl_status bncli_operand_check_in_place(bncli_operand out, bncli_operand in, bn
                       in.name);
 }
 
+bncl_status bncli_operand_check_apart(bncli_operand a, bncli_operand b, bncl_error *err)
+{
+    if (a.tensor->buffer == b.tensor->buffer && is_same_place(a.tensor, b.tensor) &&
+        bncl_tensor_count(a.tensor) > 0)
+        return bncli_fail(err, BNCL_ERROR_ARGUMENT, "%s overlaps %s: expected none in common",
+                          a.name, b.name);
+    return bncli_operand_check_in_place(a, b, err);
+}
+
 bncl_status bncli_operand_check_count(const bncl_context *context, bncli_operand operand,
                                       bncl_dtype dtype, size_t count, bncl_error *err)
 {

@@ -37,6 +37,9 @@ bncl_status bncli_operand_check_strided(const bncl_context *context, bncli_opera
    ARGUMENT. */
 bncl_status bncli_operand_check_in_place(bncli_operand out, bncli_operand in, bncl_error *err);
 
+/* The same for two outputs, which must not be one place either. Errors: ARGUMENT. */
+bncl_status bncli_operand_check_apart(bncli_operand a, bncli_operand b, bncl_error *err);
+
 /* Checks dtype, number of elements (of whatever dims) and buffer. Errors: as above. */
 bncl_status bncli_operand_check_count(const bncl_context *context, bncli_operand operand,
                                       bncl_dtype dtype, size_t count, bncl_error *err);
