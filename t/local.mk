@@ -81,27 +81,35 @@ t_lib_libcheck_la_SOURCES += \
 	t/lib/batch_norm_expect.c t/lib/batch_norm_expect.h \
 	t/lib/compare.c t/lib/compare.h \
 	t/lib/device.c t/lib/device.h \
+	t/lib/double_backward.c t/lib/double_backward.h \
+	t/lib/double_backward_check.c t/lib/double_backward_check.h \
 	t/lib/fingerprint.c t/lib/fingerprint.h \
 	t/lib/generate.c t/lib/generate.h \
 	t/lib/narrow.c t/lib/narrow.h \
 	t/lib/harness.c t/lib/harness.h \
-	t/lib/reference.h t/lib/reference_batch_norm.c t/lib/reference_stack.c \
+	t/lib/recorded_lines.c t/lib/recorded_lines.h \
+	t/lib/reference.h t/lib/reference_batch_norm.c t/lib/reference_double_backward.c \
+	t/lib/reference_stack.c \
 	t/lib/tolerance.c t/lib/tolerance.h \
 	t/lib/vectors.c t/lib/vectors.h t/lib/vectors_find.c
 unit_tests += t/unit/compare_test t/unit/generate_test t/unit/reference_test \
-	t/unit/reference_stack_test t/unit/vectors_test
+	t/unit/reference_double_backward_test t/unit/reference_stack_test t/unit/vectors_test
 EXTRA_DIST += tools/record_vectors.py t/vectors/batch_norm.txt t/vectors/cross_entropy.txt \
-	t/vectors/hashes.txt t/vectors/linear.txt t/vectors/relu.txt t/vectors/sgd.txt
+	t/vectors/double_backward.txt t/vectors/double_backward_hashes.txt t/vectors/hashes.txt \
+	t/vectors/linear.txt t/vectors/relu.txt t/vectors/sgd.txt
 
 # The operators, on every device; and what must hold between results, whatever they are.
 device_tests += \
-	t/op/batch_norm_backward_test t/op/batch_norm_dtypes_test t/op/batch_norm_edge_test \
+	t/op/batch_norm_backward_test t/op/batch_norm_double_backward_test \
+	t/op/batch_norm_dtypes_test t/op/batch_norm_edge_test \
 	t/op/batch_norm_forward_test \
 	t/op/batch_norm_refused_test t/op/batch_norm_shape_test t/op/batch_norm_strides_test \
 	t/op/cross_entropy_test \
-	t/op/elementwise_test t/op/linear_test t/op/pytorch_batch_norm_test t/op/pytorch_stack_test \
+	t/op/elementwise_test t/op/linear_test t/op/pytorch_batch_norm_test \
+	t/op/pytorch_double_backward_test t/op/pytorch_stack_test \
 	t/op/sgd_test t/op/sync_test \
-	t/meta/batch_norm_hash_test t/meta/batch_norm_meta_test t/meta/tuning_test
+	t/meta/batch_norm_hash_test t/meta/batch_norm_meta_test t/meta/double_backward_test \
+	t/meta/tuning_test
 t_meta_batch_norm_meta_test_CPPFLAGS = $(AM_CPPFLAGS) $(OPENCL_CFLAGS)
 t_meta_batch_norm_meta_test_LDADD = $(LDADD) $(OPENCL_LIBS)
 
@@ -151,10 +159,11 @@ t_fault_libfaults_la_SOURCES = \
 t_fault_libfaults_la_CPPFLAGS = $(AM_CPPFLAGS) \
 	-DFAULT_LAYER='"$(abs_builddir)/t/fault/.libs/fault_layer.so"'
 fault_ldadd = t/fault/libfaults.la $(LDADD) $(OPENCL_LIBS) -ldl
-pocl_tests += t/fault/batch_norm_test t/fault/faults_test t/fault/graph_test t/fault/linear_test \
-	t/fault/operators_test t/fault/program_test t/fault/runtime_test t/fault/state_dict_test \
-	t/fault/threads_test
+pocl_tests += t/fault/batch_norm_test t/fault/double_backward_test t/fault/faults_test \
+	t/fault/graph_test t/fault/linear_test t/fault/operators_test t/fault/program_test \
+	t/fault/runtime_test t/fault/state_dict_test t/fault/threads_test
 t_fault_batch_norm_test_LDADD = $(fault_ldadd)
+t_fault_double_backward_test_LDADD = $(fault_ldadd)
 t_fault_faults_test_LDADD = $(fault_ldadd)
 t_fault_graph_test_LDADD = $(fault_ldadd)
 t_fault_linear_test_CPPFLAGS = $(AM_CPPFLAGS) $(CLBLAST_CFLAGS)
@@ -171,12 +180,13 @@ t_api_libapi_la_SOURCES = t/api/api.c t/api/api.h
 api_ldadd = t/api/libapi.la $(LDADD)
 unit_tests += t/api/values_test t/unit/device_select_test
 t_unit_device_select_test_CPPFLAGS = $(AM_CPPFLAGS) $(OPENCL_CFLAGS)
-pocl_tests += t/api/batch_norm_test t/api/graph_run_test t/api/graph_test t/api/linear_test \
-	t/api/opencl_test t/api/operators_test t/api/runtime_test
+pocl_tests += t/api/batch_norm_test t/api/double_backward_test t/api/graph_run_test \
+	t/api/graph_test t/api/linear_test t/api/opencl_test t/api/operators_test t/api/runtime_test
 t_api_graph_run_test_LDADD = $(api_ldadd)
 t_api_graph_test_LDADD = $(api_ldadd)
 t_api_linear_test_LDADD = $(api_ldadd)
 t_api_batch_norm_test_LDADD = $(api_ldadd)
+t_api_double_backward_test_LDADD = $(api_ldadd)
 t_api_opencl_test_CPPFLAGS = $(AM_CPPFLAGS) $(OPENCL_CFLAGS)
 t_api_opencl_test_LDADD = $(api_ldadd) $(OPENCL_LIBS)
 t_api_values_test_CPPFLAGS = $(AM_CPPFLAGS) $(OPENCL_CFLAGS)

@@ -213,6 +213,72 @@ def batch_norm_edge_cases():
         yield BatchNormCase("empty_eval_" + size, [torch.zeros(shape)], training=False)
 
 
+# ---- batch norm's double backward ----
+
+
+class DoubleBackwardCase(BatchNormCase):
+    """A BatchNorm1d whose backward pass is differentiated. `arriving` names the gradients of its
+    results that are given: dx, dgamma, dbeta."""
+
+    def __init__(self, name, batch, arriving=("dx", "dgamma", "dbeta"), **options):
+        super().__init__(name, [batch], **options)
+        given = {
+            "dx": normal(*batch.shape, mean=-0.5),
+            "dgamma": normal(self.channels),
+            "dbeta": normal(self.channels),
+        }
+        self.arriving = {key: given[key] for key in arriving}
+
+
+def record_double_backward(out, case):
+    out.begin(case.name)
+    record_batch_norm_inputs(out, case, case.module(torch.float32))
+    for key, value in case.arriving.items():
+        out.input("d" + key, value)
+    for label, dtype in PRECISIONS:
+        module = case.module(dtype)
+        x, dy = leaf(case.batches[0], dtype), leaf(case.dy, dtype)
+        operands = {"dx": x, "ddy": dy}
+        outputs = {"dx": x}
+        if module.affine:
+            operands["dgamma"] = module.weight
+            outputs.update({"dgamma": module.weight, "dbeta": module.bias})
+        first = torch.autograd.grad(module(x), list(outputs.values()), dy, create_graph=True)
+        first = dict(zip(outputs, first))
+        second = torch.autograd.grad(
+            [first[key] for key in case.arriving],
+            list(operands.values()),
+            [value.to(dtype) for value in case.arriving.values()],
+            allow_unused=True,
+        )
+        for name, gradient in zip(operands, second):
+            if gradient is not None:
+                out.tensor(label, name, gradient)
+    out.end()
+
+
+def double_backward_cases():
+    for training in (True, False):
+        mode = "train" if training else "eval"
+        for shape in ((4, 3), (2, 3, 7), (5, 2, 16)):
+            name = "%s_%s" % (mode, "x".join(str(n) for n in shape))
+            yield DoubleBackwardCase(name, normal(*shape, mean=0.5), training=training)
+        for arriving in (("dx",), ("dgamma",), ("dbeta",), ("dx", "dgamma"), ("dgamma", "dbeta")):
+            name = "%s_of_%s" % (mode, "_".join(arriving))
+            yield DoubleBackwardCase(name, normal(6, 3), arriving, training=training)
+        yield DoubleBackwardCase(
+            mode + "_no_affine", normal(4, 3), ("dx",), training=training, affine=False
+        )
+        yield DoubleBackwardCase(
+            mode + "_untracked", normal(2, 3, 5), training=training, track_running_stats=False
+        )
+        for eps in (1e-2, 0.0):
+            yield DoubleBackwardCase(
+                "%s_eps_%g" % (mode, eps), normal(5, 2), training=training, eps=eps
+            )
+    yield DoubleBackwardCase("train_offset_100", normal(5, 2, 8, mean=100.0))
+
+
 # ---- the rest of the stack ----
 
 
@@ -336,6 +402,12 @@ def record_all(folder):
     record_sgd(out, "nesterov", lr=0.05, momentum=0.9, nesterov=True)
     record_sgd(out, "all", lr=0.05, momentum=0.8, dampening=0.25, weight_decay=0.1)
     record_sgd(out, "nesterov_decay", lr=0.05, momentum=0.8, weight_decay=0.1, nesterov=True)
+    out.close()
+
+    torch.manual_seed(21)
+    out = Recorder(folder, "double_backward")
+    for case in double_backward_cases():
+        record_double_backward(out, case)
     out.close()
 
 

@@ -111,9 +111,8 @@ static bncl_tensor case_vector(device *d, const batch_norm_case *c, const float 
     return device_tensor(d, dtype, 1, &c->channels, packed(dtype, host, c->channels));
 }
 
-/* A tensor of the case's shape; `more` tells tensors of one call apart by their strides. A
-   channel's run stays dense, and so do the dims before channels that are last. */
-static bncl_tensor case_tensor(device *d, const batch_norm_case *c, size_t more, const float *host)
+bncl_tensor batch_norm_case_tensor(device *d, const batch_norm_case *c, size_t more,
+                                   const float *host)
 {
     size_t dims[BNCL_MAX_RANK], strides[BNCL_MAX_RANK];
     const int rank = batch_norm_case_dims(c, dims);
@@ -187,8 +186,8 @@ bncl_batch_norm_forward batch_norm_forward_tensors(device *d, const batch_norm_c
                                                    batch_norm_data *data)
 {
     return (bncl_batch_norm_forward){
-        .x = case_tensor(d, c, 0, data->x),
-        .y = case_tensor(d, c, 1, NULL),
+        .x = batch_norm_case_tensor(d, c, 0, data->x),
+        .y = batch_norm_case_tensor(d, c, 1, NULL),
         .gamma = optional(d, c, data->gamma),
         .beta = optional(d, c, data->beta),
         .running_mean = optional(d, c, data->running_mean),
@@ -206,14 +205,14 @@ bncl_batch_norm_backward batch_norm_backward_tensors(device *d, const batch_norm
 {
     return (bncl_batch_norm_backward){
         .x = forward->x,
-        .dy = case_tensor(d, c, 2, data->dy),
+        .dy = batch_norm_case_tensor(d, c, 2, data->dy),
         .gamma = forward->gamma,
         .running_mean = forward->running_mean,
         .running_var = forward->running_var,
         .save_mean = forward->save_mean,
         .save_mean_lo = forward->save_mean_lo,
         .save_invstd = forward->save_invstd,
-        .dx = case_tensor(d, c, 3, NULL),
+        .dx = batch_norm_case_tensor(d, c, 3, NULL),
         .dgamma = case_vector(d, c, NULL),
         .dbeta = case_vector(d, c, NULL),
     };

@@ -64,6 +64,12 @@ batch_norm_data batch_norm_data_make(const batch_norm_case *c);
 /* A plan, held. */
 bncl_batch_norm *batch_norm_plan(device *d, const batch_norm_case *c);
 
+/* A tensor of the case's shape on a device, filled as by device_tensor; `more` tells tensors of one
+   call apart by their strides. A channel's run stays dense, and so do the dims before channels that
+   are last. */
+bncl_tensor batch_norm_case_tensor(device *d, const batch_norm_case *c, size_t more,
+                                   const float *host);
+
 /* Tensors of a forward call with the data's inputs, on a device; all outputs are canaries. */
 bncl_batch_norm_forward batch_norm_forward_tensors(device *d, const batch_norm_case *c,
                                                    batch_norm_data *data);

@@ -64,6 +64,31 @@ void reference_batch_norm_backward(const reference_shape *shape,
 void reference_batch_norm_backward_frozen(const reference_shape *shape,
                                           const reference_batch_norm_gradient *gradient);
 
+/* Operands and results of the gradient of a backward pass. What arrives may be NULL, for zeros, and
+   so may each result. */
+typedef struct reference_double_backward {
+    const double *x;
+    const double *dy;
+    const double *gamma; /* NULL: 1 */
+    const double *mean;
+    const double *invstd;
+    const double *ddx; /* by the backward pass's dx, dgamma and dbeta */
+    const double *ddgamma;
+    const double *ddbeta;
+    double *dx; /* by x, dy and gamma */
+    double *ddy;
+    double *dgamma;
+} reference_double_backward;
+
+/* The chain rule, backwards through reference_batch_norm_backward and the statistics of the batch
+   that mean and invstd are. */
+void reference_batch_norm_double_backward(const reference_shape *shape,
+                                          const reference_double_backward *gradient);
+
+/* The same through reference_batch_norm_backward_frozen. */
+void reference_batch_norm_double_backward_frozen(const reference_shape *shape,
+                                                 const reference_double_backward *gradient);
+
 /* ---- the rest of the stack ---- */
 
 typedef struct reference_linear {

@@ -80,6 +80,41 @@ double tolerance_batch_norm_dx_frozen(double dx)
     return tolerance_gamma(7.0) * fabs(dx);
 }
 
+double tolerance_double_backward_dgamma(double magnitude)
+{
+    return tolerance_gamma(20.0) * magnitude;
+}
+
+double tolerance_double_backward_ddy(double magnitude)
+{
+    return tolerance_gamma(17.0) * magnitude;
+}
+
+double tolerance_double_backward_dx(double magnitude)
+{
+    return tolerance_gamma(30.0) * magnitude;
+}
+
+double tolerance_double_backward_dgamma_frozen(double magnitude)
+{
+    return tolerance_gamma(6.0) * magnitude;
+}
+
+double tolerance_double_backward_ddy_frozen(double magnitude)
+{
+    return tolerance_gamma(4.0) * magnitude;
+}
+
+double tolerance_double_backward_dx_frozen(double magnitude)
+{
+    return tolerance_gamma(2.0) * magnitude;
+}
+
+double tolerance_running_invstd(void)
+{
+    return tolerance_gamma(3.0);
+}
+
 double tolerance_pytorch(size_t n, double magnitude)
 {
     return tolerance_gamma((double)n + 16.0) * fabs(magnitude);

@@ -50,6 +50,27 @@ double tolerance_batch_norm_dx(double scale, double dy, double sum_dy, double xh
 /* dx = dy·scale: seven roundings. */
 double tolerance_batch_norm_dx_frozen(double dx);
 
+/* ---- double backward, of statistics that are exact as given: γ_k of the magnitude, which is the
+   result with every term taken positive. Roundings k along the longest way of a term:
+   - a sum has 4, from a chain of four and the result; 1 more for a product, 2 more for x - mean
+     within it; n has 1, a division 1. So Σdy/n has 6, and Σ(dy·x̂)/n, times invstd, has 10;
+   - Q = Σ(ddx·dy) - Σddx·Σdy/n - Σ(ddx·x̂)·Σ(dy·x̂)/n has 8 + 10 + 1, dgamma = invstd·Q has 20;
+   - a coefficient gamma·invstd·Σ(…·x̂)/n has 12; that of x̂ in dx, which holds Q/n, has 25;
+   - ddy: 12, x̂ 3, two sums: 17; dx: 25, x̂ 3, a sum, times invstd: 30 ---- */
+double tolerance_double_backward_dgamma(double magnitude);
+double tolerance_double_backward_ddy(double magnitude);
+double tolerance_double_backward_dx(double magnitude);
+
+/* Frozen: a sum of products and a product, 6; two products and two sums, x - mean being one of
+   them, 4; two products, 2. */
+double tolerance_double_backward_dgamma_frozen(double magnitude);
+double tolerance_double_backward_ddy_frozen(double magnitude);
+double tolerance_double_backward_dx_frozen(double magnitude);
+
+/* How far invstd from a running_var may be, relative: eps rounded and added, under the root; and
+   the root itself, 0.51 ulp. */
+double tolerance_running_invstd(void);
+
 /* ---- PyTorch's own f32 kernels, which promise nothing: n values may have been summed one after
    another; `magnitude` is the sum of the magnitudes that went in ---- */
 double tolerance_pytorch(size_t n, double magnitude);

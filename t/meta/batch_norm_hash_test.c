@@ -5,13 +5,9 @@
    them anew, on any device, and look that the others agree:
 
      BNCL_TEST_RECORD=t/vectors/hashes.txt BNCL_DEVICE=pocl t/meta/batch_norm_hash_test */
-#include <stdio.h>
-#include <string.h>
-
 #include "lib/fingerprint.h"
 #include "lib/harness.h"
-
-enum { line_size = fingerprint_text_size + 64 };
+#include "lib/recorded_lines.h"
 
 /* "3 train NCL [3,5,7]: …": what a line of the file begins with. */
 static const char *name_of(size_t index, const char *mode)
@@ -35,40 +31,15 @@ static const char *line_of(device *d, size_t index, bool train)
     return harness_text("%s %s\n", name_of(index, train ? "train" : "eval"), text);
 }
 
-static void close_file(void *file)
-{
-    fclose(file);
-}
-
 static void record(device *d, const char *path)
 {
-    FILE *file = fopen(path, "w");
-    if (file == NULL)
-        harness_fail("%s cannot be written", path);
-    fputs("# FNV-1a hashes of batch norm's results: see t/meta/batch_norm_hash_test.c\n", file);
+    FILE *file = recorded_lines_begin(
+        path, "# FNV-1a hashes of batch norm's results: see t/meta/batch_norm_hash_test.c");
     for (size_t i = 0; i < fingerprint_cases; ++i) {
         fputs(line_of(d, i, true), file);
         fputs(line_of(d, i, false), file);
     }
-    if (fclose(file) != 0)
-        harness_fail("%s cannot be written", path);
-    harness_note("recorded into %s; nothing was compared", path);
-    skip();
-}
-
-/* The recorded line that begins as `line` does up to its colon. */
-static void expect_recorded(FILE *file, const char *line)
-{
-    char recorded[line_size];
-    size_t name = (size_t)(strchr(line, ':') - line) + 1;
-    rewind(file);
-    while (fgets(recorded, sizeof recorded, file) != NULL)
-        if (strncmp(recorded, line, name) == 0) {
-            if (strcmp(recorded, line) != 0)
-                harness_fail("other bits than recorded:\n got %s was %s", line, recorded);
-            return;
-        }
-    harness_fail("nothing is recorded of %s", line);
+    recorded_lines_end(file, path);
 }
 
 static void same_bits_as_recorded(void **state)
@@ -79,14 +50,10 @@ static void same_bits_as_recorded(void **state)
         harness_note("by what it declares, the device need not give the same bits");
     if (path != NULL && path[0] != '\0')
         record(d, path);
-    const char *hashes = BNCL_T_DIR "/vectors/hashes.txt";
-    FILE *file = fopen(hashes, "r");
-    if (file == NULL)
-        harness_fail("%s cannot be read", hashes);
-    harness_hold(file, close_file);
+    FILE *file = recorded_lines_open(BNCL_T_DIR "/vectors/hashes.txt");
     for (size_t i = 0; i < (d->small ? fingerprint_small_cases : fingerprint_cases); ++i) {
-        expect_recorded(file, line_of(d, i, true));
-        expect_recorded(file, line_of(d, i, false));
+        recorded_lines_expect(file, line_of(d, i, true));
+        recorded_lines_expect(file, line_of(d, i, false));
     }
 }
 
