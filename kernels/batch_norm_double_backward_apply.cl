@@ -19,16 +19,16 @@
 #define ACCUMULATE_DX 1024
 #define ACCUMULATE_DDY 2048
 
-void gradient_store(floatv gradient, __global storage_t *to, uint have, uint accumulate)
+void gradient_store(accv gradient, __global storage_t *to, uint have, uint accumulate)
 {
     store_some(accumulate ? load_some(to, have) + gradient : gradient, to, have);
 }
 
 typedef struct {
-    floatv hi, lo, s, g_mean, g_slope, v_mean, v_slope, x_slope, scale, ddbeta;
+    accv hi, lo, s, g_mean, g_slope, v_mean, v_slope, x_slope, scale, ddbeta;
 } apply_coefficients;
 
-apply_coefficients apply_coefficients_load(__global const float *coefficients, uint channels,
+apply_coefficients apply_coefficients_load(__global const acc_t *coefficients, uint channels,
                                            line_part part, uint u)
 {
     apply_coefficients k;
@@ -51,7 +51,7 @@ __kernel void batch_norm_double_backward_apply(
     __global const storage_t *ddx, ulong ddx_at, ulong ddx_outer, ulong ddx_channel,
     __global storage_t *dx, ulong dx_at, ulong dx_outer, ulong dx_channel,
     __global storage_t *ddy, ulong ddy_at, ulong ddy_outer, ulong ddy_channel,
-    __global const float *coefficients, ulong coefficients_at, uint flags, uint lines,
+    __global const acc_t *coefficients, ulong coefficients_at, uint flags, uint lines,
     uint length, uint channels)
 {
     const line_part part = line_part_of(lines, length, channels);
@@ -73,18 +73,18 @@ __kernel void batch_norm_double_backward_apply(
             if (have == 0)
                 break;
             const apply_coefficients k = all[u];
-            floatv v = 0.0f, xhat = 0.0f, to_x = 0.0f;
+            accv v = 0.0f, xhat = 0.0f, to_x = 0.0f;
             if (flags & HAS_DDX)
                 v = load_some(ddx + line * ddx_outer + at, have) - k.v_mean;
             if (flags & READS_X) {
-                const floatv g = load_some(dy + line * dy_outer + at, have) - k.g_mean;
+                const accv g = load_some(dy + line * dy_outer + at, have) - k.g_mean;
                 xhat = k.s * ((load_some(x + line * x_outer + at, have) - k.hi) - k.lo);
                 if (flags & FROZEN)
                     to_x = k.s * (k.g_slope * g);
                 else
                     to_x = k.s * fma(k.x_slope, xhat, fma(k.g_slope, g, k.v_slope * v));
             }
-            const floatv to_dy = fma(k.scale, v, fma(k.g_slope, xhat, k.ddbeta));
+            const accv to_dy = fma(k.scale, v, fma(k.g_slope, xhat, k.ddbeta));
             if (flags & HAS_DX)
                 gradient_store(to_x, dx + line * dx_outer + at, have, flags & ACCUMULATE_DX);
             if (flags & HAS_DDY)

@@ -16,10 +16,10 @@ typedef struct {
 } lane_sums;
 
 /* Adds steps first ... first + CHAIN - 1 of the u-th lanes as one chain; h is x - mean. */
-void chain_collect(lane_sums *sums, floatv h[STEPS][ITEM_VECTORS], floatv g[STEPS][ITEM_VECTORS],
-                   floatv v[STEPS][ITEM_VECTORS], uint first, uint u)
+void chain_collect(lane_sums *sums, accv h[STEPS][ITEM_VECTORS], accv g[STEPS][ITEM_VECTORS],
+                   accv v[STEPS][ITEM_VECTORS], uint first, uint u)
 {
-    floatv dy = 0.0f, ddx = 0.0f, dy_ddx = 0.0f, dy_h = 0.0f, ddx_h = 0.0f;
+    accv dy = 0.0f, ddx = 0.0f, dy_ddx = 0.0f, dy_h = 0.0f, ddx_h = 0.0f;
     for (uint step = first; step < first + CHAIN; ++step) {
         dy += g[step][u];
         ddx += v[step][u];
@@ -38,22 +38,22 @@ __kernel void batch_norm_double_backward_inner(
     __global const storage_t *x, ulong x_at, ulong x_outer, ulong x_channel,
     __global const storage_t *dy, ulong dy_at, ulong dy_outer, ulong dy_channel,
     __global const storage_t *ddx, ulong ddx_at, ulong ddx_outer, ulong ddx_channel,
-    __global const float *mean_hi, ulong mean_hi_at, __global const float *mean_lo,
-    ulong mean_lo_at, __global float *partial, ulong partial_at, uint channels, uint inner,
+    __global const acc_t *mean_hi, ulong mean_hi_at, __global const acc_t *mean_lo,
+    ulong mean_lo_at, __global acc_t *partial, ulong partial_at, uint channels, uint inner,
     uint count, uint tiles)
 {
 #if LANE_ITEMS == 1
-    __local float *scratch = 0;
+    __local acc_t *scratch = 0;
 #else
-    __local float scratches[TILES_PER_GROUP][2 * LANES];
-    __local float *scratch = scratches[get_local_id(1)];
+    __local acc_t scratches[TILES_PER_GROUP][2 * LANES];
+    __local acc_t *scratch = scratches[get_local_id(1)];
 #endif
     const size_t pairs = (size_t)tiles * channels;
     const size_t pair = min(get_global_id(1), pairs - 1);
     const tile_place t = tile_place_of(pair, channels, inner, count);
-    const float hi = mean_hi[mean_hi_at + t.channel], lo = mean_lo[mean_lo_at + t.channel];
+    const acc_t hi = mean_hi[mean_hi_at + t.channel], lo = mean_lo[mean_lo_at + t.channel];
 
-    floatv h[STEPS][ITEM_VECTORS], g[STEPS][ITEM_VECTORS], v[STEPS][ITEM_VECTORS];
+    accv h[STEPS][ITEM_VECTORS], g[STEPS][ITEM_VECTORS], v[STEPS][ITEM_VECTORS];
     lane_sums sums;
     tile_load(h, x + x_at + t.channel * x_channel, x_outer, t, 0.0f);
     tile_load(g, dy + dy_at + t.channel * dy_channel, dy_outer, t, 0.0f);

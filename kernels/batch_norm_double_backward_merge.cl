@@ -30,7 +30,7 @@ typedef struct {
     twofold g, v, gv, gh, vh;
 } sums;
 
-twofold sum_load(__global const float *partial, size_t pairs, size_t at)
+twofold sum_load(__global const acc_t *partial, size_t pairs, size_t at)
 {
     twofold r;
     r.hi = partial[at];
@@ -38,7 +38,7 @@ twofold sum_load(__global const float *partial, size_t pairs, size_t at)
     return r;
 }
 
-sums sums_load(__global const float *partial, size_t pairs, size_t at)
+sums sums_load(__global const acc_t *partial, size_t pairs, size_t at)
 {
     sums r;
     r.g = sum_load(partial, pairs, at);
@@ -60,7 +60,7 @@ sums sums_add(sums a, sums b)
     return r;
 }
 
-sums sums_of_channel(__global const float *partial, uint c, uint channels, uint tiles)
+sums sums_of_channel(__global const acc_t *partial, uint c, uint channels, uint tiles)
 {
     const size_t pairs = (size_t)tiles * channels;
     sums stack[STACK], node;
@@ -79,12 +79,12 @@ sums sums_of_channel(__global const float *partial, uint c, uint channels, uint 
 
 /* What the sums come to; 0 for those that are not needed. */
 typedef struct {
-    float g_mean, v_mean; /* sum(g)/n, sum(v)/n */
-    float gx_mean, vx_mean; /* sum(g*xhat)/n, sum(v*xhat)/n */
-    float q;
+    acc_t g_mean, v_mean; /* sum(g)/n, sum(v)/n */
+    acc_t gx_mean, vx_mean; /* sum(g*xhat)/n, sum(v*xhat)/n */
+    acc_t q;
 } totals;
 
-totals totals_of(sums all, float s, float n, uint flags)
+totals totals_of(sums all, acc_t s, acc_t n, uint flags)
 {
     totals t;
     t.g_mean = t.v_mean = t.gx_mean = t.vx_mean = t.q = 0.0f;
@@ -104,30 +104,30 @@ totals totals_of(sums all, float s, float n, uint flags)
 }
 
 __kernel void batch_norm_double_backward_merge(
-    __global const float *partial, ulong partial_at, __global float *coefficients,
-    ulong coefficients_at, __global const float *gamma, ulong gamma_at,
-    __global const float *mean_hi, ulong mean_hi_at, __global const float *mean_lo,
-    ulong mean_lo_at, __global const float *invstds, ulong invstd_at,
-    __global const float *ddgamma, ulong ddgamma_at, __global const float *ddbeta,
-    ulong ddbeta_at, __global float *dgamma, ulong dgamma_at, uint flags, uint channels,
-    uint count, uint tiles, float eps)
+    __global const acc_t *partial, ulong partial_at, __global acc_t *coefficients,
+    ulong coefficients_at, __global const acc_t *gamma, ulong gamma_at,
+    __global const acc_t *mean_hi, ulong mean_hi_at, __global const acc_t *mean_lo,
+    ulong mean_lo_at, __global const acc_t *invstds, ulong invstd_at,
+    __global const acc_t *ddgamma, ulong ddgamma_at, __global const acc_t *ddbeta,
+    ulong ddbeta_at, __global acc_t *dgamma, ulong dgamma_at, uint flags, uint channels,
+    uint count, uint tiles, acc_t eps)
 {
     const uint c = (uint)get_global_id(0);
     if (c >= channels)
         return;
-    const float saved = invstds[invstd_at + c], n = (float)count;
-    const float s = flags & FROZEN ? inverse_sqrt(saved + eps) : saved;
+    const acc_t saved = invstds[invstd_at + c], n = (acc_t)count;
+    const acc_t s = flags & FROZEN ? inverse_sqrt(saved + eps) : saved;
     totals t;
     t.g_mean = t.v_mean = t.gx_mean = t.vx_mean = t.q = 0.0f;
     if (tiles > 0)
         t = totals_of(sums_of_channel(partial + partial_at, c, channels, tiles), s, n, flags);
 
-    const float stretch = flags & HAS_GAMMA ? gamma[gamma_at + c] * s : s;
-    const float scale = flags & HAS_DDX ? stretch : 0.0f;
-    const float arriving = flags & HAS_DDGAMMA ? ddgamma[ddgamma_at + c] : 0.0f;
-    const float v_slope = -scale * t.gx_mean;
-    const float g_slope = fma(-scale, t.vx_mean, arriving);
-    const float x_slope =
+    const acc_t stretch = flags & HAS_GAMMA ? gamma[gamma_at + c] * s : s;
+    const acc_t scale = flags & HAS_DDX ? stretch : 0.0f;
+    const acc_t arriving = flags & HAS_DDGAMMA ? ddgamma[ddgamma_at + c] : 0.0f;
+    const acc_t v_slope = -scale * t.gx_mean;
+    const acc_t g_slope = fma(-scale, t.vx_mean, arriving);
+    const acc_t x_slope =
         fma(-g_slope, t.gx_mean, fma(-v_slope, t.vx_mean, -scale * divide(t.q, n)));
     const size_t row = channels;
     coefficients += coefficients_at + c;
@@ -142,7 +142,7 @@ __kernel void batch_norm_double_backward_merge(
     coefficients[8 * row] = scale;
     coefficients[9 * row] = flags & HAS_DDBETA ? ddbeta[ddbeta_at + c] : 0.0f;
     if (flags & HAS_DGAMMA) {
-        __global float *out = dgamma + dgamma_at + c;
+        __global acc_t *out = dgamma + dgamma_at + c;
         *out = flags & ACCUMULATE ? *out + s * t.q : s * t.q;
     }
 }

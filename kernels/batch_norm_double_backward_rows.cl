@@ -20,11 +20,11 @@ typedef struct {
     __global const storage_t *x, *dy, *ddx;
     ulong x_outer, dy_outer, ddx_outer;
     uint have;
-    floatv hi, lo;
+    accv hi, lo;
 } leaf_place;
 
 typedef struct {
-    floatv dy, ddx, dy_ddx, dy_h, ddx_h;
+    accv dy, ddx, dy_ddx, dy_h, ddx_h;
 } chain_sums;
 
 typedef struct {
@@ -37,9 +37,9 @@ chain_sums chain_of(leaf_place p, uint k, uint rows)
     chain_sums sums;
     sums.dy = sums.ddx = sums.dy_ddx = sums.dy_h = sums.ddx_h = 0.0f;
     for (uint r = k; r < rows; r += CHAINS) {
-        const floatv g = load_some(p.dy + r * p.dy_outer, p.have);
-        const floatv v = load_some(p.ddx + r * p.ddx_outer, p.have);
-        const floatv h = (load_some(p.x + r * p.x_outer, p.have) - p.hi) - p.lo;
+        const accv g = load_some(p.dy + r * p.dy_outer, p.have);
+        const accv v = load_some(p.ddx + r * p.ddx_outer, p.have);
+        const accv h = (load_some(p.x + r * p.x_outer, p.have) - p.hi) - p.lo;
         sums.dy += g;
         sums.ddx += v;
         sums.dy_ddx = fma(g, v, sums.dy_ddx);
@@ -63,11 +63,11 @@ tile_sums leaf_collect(tile_sums sums, leaf_place p, uint rows)
 }
 
 /* Writes a sum and its error; gives where the next one goes. */
-__global float *sum_store(twofold sum, __global float *partial, size_t pairs, uint have)
+__global acc_t *sum_store(twofold sum, __global acc_t *partial, size_t pairs, uint have)
 {
     const twofold settled = twofold_settle(sum);
-    store_some(settled.hi, partial, have);
-    store_some(settled.lo, partial + pairs, have);
+    acc_store_some(settled.hi, partial, have);
+    acc_store_some(settled.lo, partial + pairs, have);
     return partial + 2 * pairs;
 }
 
@@ -75,8 +75,8 @@ __kernel void batch_norm_double_backward_rows(
     __global const storage_t *x, ulong x_at, ulong x_outer, ulong x_channel,
     __global const storage_t *dy, ulong dy_at, ulong dy_outer, ulong dy_channel,
     __global const storage_t *ddx, ulong ddx_at, ulong ddx_outer, ulong ddx_channel,
-    __global const float *mean_hi, ulong mean_hi_at, __global const float *mean_lo,
-    ulong mean_lo_at, __global float *partial, ulong partial_at, uint channels, uint count,
+    __global const acc_t *mean_hi, ulong mean_hi_at, __global const acc_t *mean_lo,
+    ulong mean_lo_at, __global acc_t *partial, ulong partial_at, uint channels, uint count,
     uint tiles)
 {
     const uint first_channel = (uint)get_global_id(0) * (VEC * CHANNEL_VECTORS);
@@ -98,8 +98,8 @@ __kernel void batch_norm_double_backward_rows(
         place[u].dy_outer = dy_outer;
         place[u].ddx_outer = ddx_outer;
         place[u].have = have;
-        place[u].hi = load_some(mean_hi + mean_hi_at + c, have);
-        place[u].lo = load_some(mean_lo + mean_lo_at + c, have);
+        place[u].hi = acc_load_some(mean_hi + mean_hi_at + c, have);
+        place[u].lo = acc_load_some(mean_lo + mean_lo_at + c, have);
         all[u].dy.hi = all[u].dy.lo = all[u].ddx.hi = all[u].ddx.lo = 0.0f;
         all[u].dy_ddx = all[u].dy_h = all[u].ddx_h = all[u].dy;
     }
@@ -114,7 +114,7 @@ __kernel void batch_norm_double_backward_rows(
     const size_t pairs = (size_t)tiles * channels;
     partial += partial_at + (size_t)tile * channels + first_channel;
     for (uint u = 0; u < CHANNEL_VECTORS; ++u, partial += VEC) {
-        __global float *next = sum_store(all[u].dy, partial, pairs, place[u].have);
+        __global acc_t *next = sum_store(all[u].dy, partial, pairs, place[u].have);
         next = sum_store(all[u].ddx, next, pairs, place[u].have);
         next = sum_store(all[u].dy_ddx, next, pairs, place[u].have);
         next = sum_store(all[u].dy_h, next, pairs, place[u].have);

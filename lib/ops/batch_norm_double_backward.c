@@ -73,16 +73,17 @@ static bncl_status create_workspace(bncl_batch_norm *plan, bncl_error *err)
     if (!bncli_size_product(3, partial_dims, &partial) ||
         !bncli_size_product(2, coefficient_dims, &coefficients) ||
         !bncli_size_add(partial, coefficients, &floats) ||
-        !bncli_size_mul(floats, sizeof(float), &bytes))
+        !bncli_size_mul(floats, bncl_dtype_size(plan->accumulator), &bytes))
         return bncli_fail(err, BNCL_ERROR_SHAPE, "the workspace's size overflows");
     bncl_buffer *workspace;
     bncl_status status = bncl_buffer_create(plan->context, bytes, &workspace, err);
     if (status != BNCL_OK)
         return status;
-    status = bncl_tensor_init(&plan->double_partial, workspace, 0, BNCL_F32, 3, partial_dims, err);
+    status = bncl_tensor_init(&plan->double_partial, workspace, 0, plan->accumulator, 3,
+                              partial_dims, err);
     if (status == BNCL_OK)
-        status = bncl_tensor_init(&plan->double_coefficients, workspace, partial, BNCL_F32, 2,
-                                  coefficient_dims, err);
+        status = bncl_tensor_init(&plan->double_coefficients, workspace, partial, plan->accumulator,
+                                  2, coefficient_dims, err);
     if (status == BNCL_OK)
         plan->double_workspace = workspace;
     else
@@ -141,7 +142,7 @@ static bncl_status run_merge(bncl_batch_norm *plan, bncl_queue *queue, const cal
         bncli_arg_uint(plan->geometry.channels),
         bncli_arg_uint(plan->geometry.count),
         bncli_arg_uint(c->needs_sums ? plan->tiles : 0),
-        bncli_arg_float(plan->options.eps),
+        bncli_batch_norm_real(plan, plan->options.eps),
     };
     return bncli_batch_norm_step_run(plan, BNCLI_DOUBLE_BACKWARD_MERGE, queue, arguments,
                                      BNCLI_COUNT(arguments), signal, err);
