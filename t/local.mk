@@ -44,7 +44,7 @@ device_tests =
 build_tests = t/dist/kernels_test
 
 # The examples: their parts, and the programs run whole.
-t_lib_libcheck_la_SOURCES += t/lib/idx_file.c t/lib/idx_file.h
+t_lib_libcheck_la_SOURCES += t/lib/command.c t/lib/command.h t/lib/idx_file.c t/lib/idx_file.h
 unit_tests += t/unit/fashion_options_test t/unit/idx_test t/unit/progress_test
 pocl_tests += t/op/examples_test
 t_unit_fashion_options_test_SOURCES = t/unit/fashion_options_test.c \
@@ -57,6 +57,13 @@ t_unit_idx_test_SOURCES = t/unit/idx_test.c \
 t_unit_idx_test_CPPFLAGS = $(AM_CPPFLAGS) $(ZLIB_CFLAGS)
 t_unit_idx_test_LDADD = $(LDADD) $(ZLIB_LIBS)
 t_unit_progress_test_SOURCES = t/unit/progress_test.c examples/progress.c examples/progress.h
+
+# The benchmarks, in small.
+unit_tests += t/unit/accuracy_test
+pocl_tests += t/op/accuracy_test
+t_unit_accuracy_test_SOURCES = t/unit/accuracy_test.c \
+	bench/accuracy_case.c bench/accuracy_case.h \
+	bench/accuracy_exact.c bench/accuracy_exact.h
 
 # Files: safetensors, and how they are replaced.
 t_lib_libcheck_la_SOURCES += \
@@ -210,7 +217,6 @@ CLEANFILES += $(device_stamps)
 LOG_COMPILER = $(BNCL_TEST_WRAPPER)
 check-pocl:
 	$(MAKE) $(AM_MAKEFLAGS) check TESTS='$(unit_tests) $(pocl_stamps)'
-.PHONY: check-pocl
 endif
 
 # What drivers compiled while testing: see t/on_device.sh.

@@ -2,47 +2,19 @@
    end when something is wrong. fashion_mlp runs on a small set of its own making. */
 #include <stdio.h>
 #include <string.h>
-#include <sys/wait.h>
 #include <unistd.h>
 
+#include "lib/command.h"
 #include "lib/device.h"
 #include "lib/files.h"
 #include "lib/harness.h"
 #include "lib/idx_file.h"
 
-#define OUTPUT_SIZE 65536
 #define TEST_IMAGES 100
-
-/* Runs COMMAND of the build folder, which ends with its arguments, with VARIABLE=VALUE or nothing
-   added to its environment, and expects the exit status. Returns what it wrote to stdout and
-   stderr, held. */
-static char *run_with(const char *environment, int expected, const char *command)
-{
-    const char *build = getenv("top_builddir");
-    const char *line =
-        harness_text("%s %s/%s 2>&1", environment, build != NULL ? build : ".", command);
-    char *output = harness_memory(OUTPUT_SIZE, 1);
-    FILE *pipe = popen(line, "r");
-    if (pipe == NULL)
-        harness_fail("%s: cannot be started", line);
-    size_t length = fread(output, 1, OUTPUT_SIZE - 1, pipe);
-    int status = pclose(pipe);
-    output[length] = '\0';
-    if (!WIFEXITED(status) || WEXITSTATUS(status) != expected)
-        harness_fail("%s: expected exit status %d, got wait status 0x%x and: %s", line, expected,
-                     (unsigned)status, output);
-    return output;
-}
 
 static char *run(int expected, const char *example)
 {
-    return run_with("", expected, harness_text("examples/%s", example));
-}
-
-static void expect_text(const char *output, const char *text)
-{
-    if (strstr(output, text) == NULL)
-        harness_fail("expected \"%s\" in: %s", text, output);
+    return command_run("", expected, harness_text("examples/%s", example));
 }
 
 static void batch_norm_tracks_in_training_only(void **state)
@@ -67,14 +39,14 @@ static void batch_norm_tracks_in_training_only(void **state)
 static void sequence_layouts_agree(void **state)
 {
     device_of(state);
-    expect_text(run(0, "sequence"), "largest difference");
+    command_said(run(0, "sequence"), "largest difference");
 }
 
 static void interop_works_in_the_callers_memory(void **state)
 {
     device_of(state);
-    expect_text(run(0, "interop"), "largest error");
-    expect_text(run(1, "interop 'no such platform'"), "no OpenCL device found");
+    command_said(run(0, "interop"), "largest error");
+    command_said(run(1, "interop 'no such platform'"), "no OpenCL device found");
 }
 
 static void without_a_device_they_say_what_helps(void **state)
@@ -83,30 +55,31 @@ static void without_a_device_they_say_what_helps(void **state)
     const char *const commands[] = {"batch_norm", "sequence", "interop"};
     for (size_t i = 0; i < sizeof commands / sizeof commands[0]; ++i) {
         const char *command = harness_text("examples/%s", commands[i]);
-        const char *output = run_with("OCL_ICD_VENDORS=/nonexistent", 1, command);
-        expect_text(output, "no OpenCL device");
-        expect_text(output, "pocl-opencl-icd");
+        const char *output = command_run("OCL_ICD_VENDORS=/nonexistent", 1, command);
+        command_said(output, "no OpenCL device");
+        command_said(output, "pocl-opencl-icd");
     }
 }
 
 static void the_tool_marks_the_device_that_is_taken(void **state)
 {
     device_of(state);
-    expect_text(run_with("", 0, "tools/bncl devices"), "* 0:0 ");
-    const char *output = run_with("BNCL_DEVICE=zzz", 1, "tools/bncl devices");
-    expect_text(output, "  0:0 ");
-    expect_text(output, "bncl: choosing a device: no OpenCL device matches 'zzz'");
-    expect_text(run_with("OCL_ICD_VENDORS=/nonexistent BNCL_DEVICE=zzz", 0, "tools/bncl devices"),
-                "no OpenCL device: is a driver installed?");
+    command_said(command_run("", 0, "tools/bncl devices"), "* 0:0 ");
+    const char *output = command_run("BNCL_DEVICE=zzz", 1, "tools/bncl devices");
+    command_said(output, "  0:0 ");
+    command_said(output, "bncl: choosing a device: no OpenCL device matches 'zzz'");
+    command_said(
+        command_run("OCL_ICD_VENDORS=/nonexistent BNCL_DEVICE=zzz", 0, "tools/bncl devices"),
+        "no OpenCL device: is a driver installed?");
 }
 
 static void the_command_line_is_checked(void **state)
 {
     (void)state;
-    expect_text(run(0, "fashion_mlp --help"), "Usage: fashion_mlp");
-    expect_text(run(0, "fashion_mlp --version"), bncl_version());
-    expect_text(run(2, "fashion_mlp --batch=1"), "--batch: expected");
-    expect_text(run(2, "fashion_mlp --bogus"), "'--bogus'");
+    command_said(run(0, "fashion_mlp --help"), "Usage: fashion_mlp");
+    command_said(run(0, "fashion_mlp --version"), bncl_version());
+    command_said(run(2, "fashion_mlp --batch=1"), "--batch: expected");
+    command_said(run(2, "fashion_mlp --bogus"), "'--bogus'");
 }
 
 /* A folder with a set of `images` to train on and TEST_IMAGES to test, held. */
@@ -136,10 +109,10 @@ static void a_network_is_trained_saved_and_loaded(void **state)
     const char *output = run(0, harness_text("fashion_mlp --data %s --output %s/a --logits %s "
                                              "--epochs 3 --batch 64",
                                              folder, folder, logits));
-    expect_text(output, "\nepoch 3/3 ");
-    expect_text(output, "same prediction and same logits, bit for bit, on all 100 test images");
-    expect_text(output, "without eval(), batches of 100 ");
-    expect_text(output, "without eval(), batches of 2 ");
+    command_said(output, "\nepoch 3/3 ");
+    command_said(output, "same prediction and same logits, bit for bit, on all 100 test images");
+    command_said(output, "without eval(), batches of 100 ");
+    command_said(output, "without eval(), batches of 2 ");
     double accuracy = -1.0;
     assert_int_equal(sscanf(last_line(output), "test accuracy: %lf", &accuracy), 1);
     assert_true(accuracy >= 0.8 && accuracy <= 1.0);
@@ -177,15 +150,15 @@ static void what_is_wrong_is_said(void **state)
 {
     device_of(state);
     const char *folder = small_set(20);
-    expect_text(run(1, harness_text("fashion_mlp --data %s/none", folder)),
-                "dataset-fashion-mnist");
-    expect_text(run(1, harness_text("fashion_mlp --data %s --device 'no such device'", folder)),
-                "no such device");
+    command_said(run(1, harness_text("fashion_mlp --data %s/none", folder)),
+                 "dataset-fashion-mnist");
+    command_said(run(1, harness_text("fashion_mlp --data %s --device 'no such device'", folder)),
+                 "no such device");
     files_write(files_path(folder, "text"), "no network\n", 11);
-    expect_text(run(1, harness_text("fashion_mlp --data %s --load %s/text", folder, folder)),
-                harness_text("%s/text", folder));
+    command_said(run(1, harness_text("fashion_mlp --data %s --load %s/text", folder, folder)),
+                 harness_text("%s/text", folder));
     const char *steep = "--lr 1e6 --final-lr 1e6 --epochs 30";
-    expect_text(
+    command_said(
         run(1, harness_text("fashion_mlp --data %s --output %s/a %s", folder, folder, steep)),
         "try a smaller --lr");
 }
@@ -220,7 +193,7 @@ static void files_that_cannot_be_written_are_refused_first(void **state)
         const char *path = row->name[0] == '/' ? row->name : files_path(folder, row->name);
         const char *output = run(1, harness_text("fashion_mlp --data %s --output %s/b --%s %s",
                                                  folder, folder, row->option, path));
-        expect_text(output, row->words);
+        command_said(output, row->words);
         assert_null(strstr(output, "device "));
     }
     assert_int_equal(files_count(folder), 1);
@@ -241,7 +214,7 @@ static void checking_leaves_no_trace(void **state)
     }
     assert_string_equal(run(0, "fashion_mlp --check --load x --output /none/a --logits /dev/null"),
                         "");
-    expect_text(run(2, "fashion_mlp --check --batch 1"), "--batch: expected");
+    command_said(run(2, "fashion_mlp --check --batch 1"), "--batch: expected");
     assert_int_equal(files_count(folder), 2);
     files_expect(files_path(folder, "old"), "kept", 4);
 }
