@@ -137,9 +137,9 @@ BNCL_API bncl_status bncl_batch_norm_backward_eval(bncl_batch_norm *plan, bncl_q
 /* What a double backward call reads and writes: a backward call's operands, the gradients that
    arrive at its results dx, dgamma and dbeta, and the gradients that go on to its operands. Each of
    the arriving ones may be absent, which stands for zeros, and each of the outputs. x, dy, ddx, dx
-   and ddy have the plan's shape and may have strides as in a forward call; all others are f32 of
-   shape [C]. dx and ddy may each be the same tensor as x, dy or ddx, but must not overlap each
-   other. */
+   and ddy have the plan's shape and dtype, and may have strides as in a forward call; all others
+   are [C], f32 (f64 with x of f64). dx and ddy may each be the same tensor as x, dy or ddx, but
+   must not overlap each other. */
 typedef struct bncl_batch_norm_double_backward {
     bncl_tensor x;            /* in: the forward call's */
     bncl_tensor dy;           /* in: the backward call's */
