@@ -217,7 +217,41 @@ CLEANFILES += $(device_stamps)
 LOG_COMPILER = $(BNCL_TEST_WRAPPER)
 check-pocl:
 	$(MAKE) $(AM_MAKEFLAGS) check TESTS='$(unit_tests) $(pocl_stamps)'
+oclgrind_layer = t/lib/oclgrind_layer.la
 endif
+
+# Batch norm beside PyTorch itself, see CONTRIBUTING.md. No part of `make check', since PyTorch is
+# large; without it the program says so and ends with 77, which is no failure.
+PYTORCH_INTERPRETER = /usr/bin/python3
+PYTORCH_DEVICE = pocl
+PYTORCH_OPTIONS =
+EXTRA_DIST += \
+	t/pytorch/bounds.py \
+	t/pytorch/check_pytorch.py \
+	t/pytorch/compare.py \
+	t/pytorch/configuration.py \
+	t/pytorch/device.py \
+	t/pytorch/double_backward.py \
+	t/pytorch/error_cases.py \
+	t/pytorch/expect.py \
+	t/pytorch/graph.py \
+	t/pytorch/graph_cases.py \
+	t/pytorch/library.py \
+	t/pytorch/list_cases.py \
+	t/pytorch/lists.py \
+	t/pytorch/norm.py \
+	t/pytorch/offered.py \
+	t/pytorch/random_cases.py \
+	t/pytorch/reference.py \
+	t/pytorch/report.py \
+	t/pytorch/safetensors.py
+check-pytorch: libbncl.la $(oclgrind_layer)
+	@$(AM_TESTS_ENVIRONMENT) \
+	BNCL_TEST_WRAPPER='$(PYTORCH_INTERPRETER)'; BNCL_TEST_TIMEOUT=3000; \
+	export BNCL_TEST_WRAPPER BNCL_TEST_TIMEOUT; \
+	$(SHELL) $(top_srcdir)/t/on_device.sh \
+		$(abs_top_srcdir)/t/pytorch/check_pytorch.py.$(PYTORCH_DEVICE).device \
+		$(PYTORCH_OPTIONS) || test $$? -eq 77
 
 # What drivers compiled while testing: see t/on_device.sh.
 clean-local:

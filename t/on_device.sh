@@ -1,7 +1,7 @@
 #!/bin/sh
 # Runs a test program on one OpenCL device, chosen by the name of the stamp that stands for the
 # test:
-#   on_device.sh FOLDER/PROGRAM.DEVICE.device     DEVICE: pocl, rusticl or oclgrind
+#   on_device.sh FOLDER/PROGRAM.DEVICE.device [ARGUMENT]...     DEVICE: pocl, rusticl or oclgrind
 # Standard output is the program's TAP and nothing else. A missing driver skips the test, unless
 # BNCL_TEST_REQUIRE_DEVICE=1 makes that a failure. BNCL_TEST_WRAPPER, if set, is a command that the
 # program is run under, such as valgrind. What drivers compile is kept in BNCL_TEST_CACHE, or in
@@ -9,7 +9,9 @@
 # BNCL_TEST_TIMEOUT seconds (600) is stopped, and has failed: drivers can wait for ever.
 set -u
 
-stamp=${1%.device}
+test=$1
+stamp=${test%.device}
+shift
 device=${stamp##*.}
 program=${stamp%.*}
 icd_folder=/etc/OpenCL/vendors
@@ -44,7 +46,7 @@ rusticl)
 oclgrind)
     driver=$(find /usr/lib /usr/local/lib -name liboclgrind-rt-icd.so 2>/dev/null | head -n 1)
     use_driver "${driver:-liboclgrind-rt-icd.so}" oclgrind
-    log=$stamp.found
+    log=$cache/$(printf %s "$stamp" | tr / _).found
     rm -f "$log"
     export OCLGRIND_LOG="$log" OCLGRIND_CHECK_API=1 OCLGRIND_DATA_RACES=1 \
         OCLGRIND_UNINITIALIZED=1 BNCL_TEST_SMALL=1
@@ -52,7 +54,7 @@ oclgrind)
     [ ! -e "$layer" ] || export OPENCL_LAYERS="$layer"
     ;;
 *)
-    echo "Bail out! $1 names no device that this script knows"
+    echo "Bail out! $test names no device that this script knows"
     exit 1
     ;;
 esac
@@ -63,11 +65,11 @@ limit=
 ! command -v timeout >/dev/null || limit="timeout --foreground -k 10 ${BNCL_TEST_TIMEOUT:-600}"
 # shellcheck disable=SC2086 # commands with arguments
 run_program() {
-    $limit ${BNCL_TEST_WRAPPER-} "$program" 4>&-
+    $limit ${BNCL_TEST_WRAPPER-} "$program" "$@" 4>&-
     echo $? >&4
 }
 exec 3>&1
-status=$({ run_program | sed -u 's/^not ok \([0-9]*\) # SKIP/ok \1 # SKIP/' >&3; } 4>&1)
+status=$({ run_program "$@" | sed -u 's/^not ok \([0-9]*\) # SKIP/ok \1 # SKIP/' >&3; } 4>&1)
 exec 3>&-
 [ "$status" -ne 124 ] || echo "# stopped: it took longer than ${BNCL_TEST_TIMEOUT:-600} s"
 

@@ -1,0 +1,239 @@
+"""A Norm's results beside PyTorch's, each within its bound."""
+import dataclasses
+
+import torch
+
+import bounds
+from compare import difference
+from norm import channels_second, from_channels_second
+from offered import DTYPES
+from reference import along_channels, pivots_of, weight_of, widened
+
+
+@dataclasses.dataclass
+class Batch:
+    """A batch in float64, [N,C,M], and its statistics, [C]."""
+
+    x: torch.Tensor
+    mean: torch.Tensor
+    var: torch.Tensor
+    mean_abs: torch.Tensor
+    theirs_abs: torch.Tensor  # likewise of the values that PyTorch was given (reference.forward)
+    constant: torch.Tensor  # channels of one value
+
+    @classmethod
+    def of(cls, norm, batch, shifted):
+        x = channels_second(batch, norm.layout).double()
+        x = x.reshape(x.shape[0], x.shape[1], -1 if x.numel() else 0)
+        pivots = pivots_of(x)
+        deviation = x - along_channels(pivots, x)
+        mean = deviation.mean((0, 2))
+        var = (deviation - along_channels(mean, x)).square().mean((0, 2))
+        constant = (deviation == 0.0).all(2).all(0)
+        mean_abs = x.abs().mean((0, 2))
+        theirs = deviation.abs().mean((0, 2)) + mean.abs() if shifted else mean_abs
+        return cls(x, pivots + mean, var, mean_abs, theirs, constant)
+
+
+class Bounds:
+    """What each result of a Norm may be off by."""
+
+    def __init__(self, norm, expected, shifted=False):
+        self.norm = norm
+        self.shifted = shifted
+        self.row = DTYPES[norm.dtype]
+        self.expected = expected
+        self.batches = [Batch.of(norm, batch, shifted) for batch in norm.batches]
+        self.n = norm.per_channel
+        last = self.batches[-1]
+        self.x = last.x
+        self._choose_statistics(last)
+        self.gamma = torch.ones_like(last.mean) if norm.gamma is None else widened(norm.gamma)
+        self.beta = torch.zeros_like(last.mean) if norm.beta is None else widened(norm.beta)
+        if norm.dy is not None:
+            self.dy = channels_second(norm.dy, norm.layout).double().reshape(self.x.shape)
+            self.sum_dy = self.dy.abs().sum((0, 2))
+            self.sum_dy_xhat = (self.dy * self.xhat).abs().sum((0, 2))
+            self.sum_dy_parts = (self.dy.abs() * self.parts).sum((0, 2))
+
+    def _choose_statistics(self, last):
+        norm = self.norm
+        if norm.uses_batch:
+            self.mean, var = last.mean, last.var
+            self.mean_abs = last.mean_abs
+        else:
+            self.mean, var = widened(norm.running_mean), widened(norm.running_var)
+            self.mean_abs = self.mean.abs()
+        self.invstd = (var + norm.eps).rsqrt()
+        if norm.uses_batch and norm.eps == 0.0:
+            self.invstd = torch.where(var == 0.0, 0.0, self.invstd)
+        pivots = pivots_of(self.x) if norm.uses_batch else self.mean
+        apart, mean = self.x - self._wide(pivots), self.mean - pivots
+        self.xhat = (apart - self._wide(mean)) * self._wide(self.invstd)
+        self.theirs_abs = last.theirs_abs
+        if not norm.uses_batch:
+            self.theirs_abs = torch.zeros_like(mean) if self.shifted else self.mean_abs
+        given = apart if self.shifted else self.x
+        self.parts = (given.abs() + self._wide(self.theirs_abs)) * self._wide(self.invstd)
+
+    def _wide(self, vector):
+        return along_channels(vector, self.x)
+
+    def _whole(self, bound):
+        """[N,C,M] as the layout has it."""
+        shape = channels_second(self.norm.batches[-1], self.norm.layout).shape
+        return from_channels_second(bound.reshape(shape), self.norm.layout)
+
+    def _theirs(self, magnitude):
+        return bounds.pytorch(self.n, magnitude, self.row)
+
+    def y(self):
+        expected = channels_second(self.expected["y"], self.norm.layout).reshape(self.x.shape)
+        scaled = self._wide(self.gamma) * self.xhat
+        if self.norm.uses_batch:
+            bound = bounds.y_batch(expected, scaled, self.row)
+            bound = torch.where(self._wide(self.batches[-1].constant), 0.0, bound)
+        else:
+            bound = bounds.y_frozen(expected, scaled, self._wide(self.beta), self.row)
+        magnitude = self._wide(self.gamma).abs() * self.parts + self._wide(self.beta).abs()
+        bound = bound + self._theirs(magnitude)
+        return self._whole(bounds.stored(bound, expected, self.row))
+
+    def dx(self):
+        expected = channels_second(self.expected["dx"], self.norm.layout).reshape(self.x.shape)
+        scale = self._wide(self.gamma * self.invstd)
+        mean_dy = self._wide(self.sum_dy / self.n)
+        if self.norm.uses_batch:
+            bound = bounds.dx_batch(scale, self.dy, mean_dy, self.xhat,
+                                    self._wide(self.sum_dy_xhat / self.n), self.row)
+            bound = bound + self._theirs(scale.abs() * (
+                self.dy.abs() + mean_dy + self.parts * self._wide(self.sum_dy_parts / self.n)))
+        else:
+            own = expected
+            if self.norm.dx_before is not None:
+                before = channels_second(self.norm.dx_before, self.norm.layout).double()
+                own = expected - before.reshape(self.x.shape)
+            bound = bounds.dx_frozen(own, self.row) + self._theirs(own)
+        if self.norm.dx_before is not None:
+            bound = bounds.added(bound, expected, self.row)
+        return self._whole(bounds.stored(bound, expected, self.row))
+
+    def _parameter(self, name, sum_abs, magnitude):
+        bound = bounds.sums(sum_abs, self.row) + self._theirs(magnitude)
+        if self.norm.parameters_before is None:
+            return bound
+        return bounds.added(bound, self.expected[name], self.row)
+
+    def dgamma(self):
+        return self._parameter("dgamma", self.sum_dy_xhat, self.sum_dy_parts)
+
+    def dbeta(self):
+        return self._parameter("dbeta", self.sum_dy, self.sum_dy)
+
+    def save_mean(self):
+        return bounds.sums(self.mean_abs, self.row) + self._theirs(self.theirs_abs)
+
+    def both_means(self):
+        """save_mean + save_mean_lo: one that moves no y beyond what it may be off by. (Their sum
+        and PyTorch's mean are rounded to f64 themselves.)"""
+        visible = bounds.visible_mean(self.invstd, self.row)
+        rounded = 2.0**-52 * self.mean.abs()
+        return torch.minimum(bounds.sums(self.mean_abs, self.row), visible) + rounded + (
+            self._theirs(self.theirs_abs))
+
+    def save_invstd(self):
+        magnitude = self.invstd * (1.0 + self.invstd * self.theirs_abs)
+        return bounds.invstd(self.invstd, self.row) + self._theirs(magnitude)
+
+    def _means(self, dy, ddx, xhat):
+        """Means over a channel of |dy|, |ddx|, |dy·ddx|, |dy·x̂| and |ddx·x̂|."""
+        frozen = not self.norm.uses_batch  # x takes no part: only the products count
+        parts = (dy, ddx, dy * ddx, dy * xhat, ddx * xhat)
+        return [self._wide(part.sum((0, 2)) / max(1, self.n))
+                * (0.0 if frozen and index != 2 else 1.0) for index, part in enumerate(parts)]
+
+    def _second(self, arriving, xhat, invstd):
+        """Magnitudes of a double backward call's results."""
+        dy, ddx = self.dy.abs(), arriving["ddx"].abs()
+        g, v, gv, gx, vx = self._means(dy, ddx, xhat)
+        scale = self._wide(self.gamma.abs()) * invstd
+        a, b = (self._wide(arriving[name].abs()) for name in ("ddgamma", "ddbeta"))
+        q = gv + g * v + gx * vx
+        slope = scale * vx + a
+        dx = slope * (dy + g)
+        if self.norm.uses_batch:
+            bend = scale * (q + 2.0 * gx * vx) + a * gx
+            dx = dx + scale * gx * (ddx + v) + bend * xhat
+        return {"dgamma": (invstd * self.n * q).flatten(),
+                "ddy": scale * (ddx + v) + slope * xhat + b, "dx": invstd * dx}
+
+    def double_backward(self, arriving):
+        """Bounds of dx, ddy and dgamma; `arriving` has ddx, ddgamma and ddbeta, zeros where they
+        are absent, ddx as [N,C,M]."""
+        frozen, row = not self.norm.uses_batch, self.row
+        relative = (bounds.relative_running_invstd if frozen else bounds.relative_invstd)(row)
+        shift = 0.0 if frozen else bounds.xhat(row)
+        invstd = self._wide(self.invstd) if self.n else torch.ones_like(self._wide(self.gamma))
+        least = self._second(arriving, self.xhat.abs(), invstd)
+        most = self._second(arriving, self.xhat.abs() * (1.0 + relative) + shift,
+                            invstd * (1.0 + relative))
+        found = {name: bounds.double_backward(name, frozen, least[name], most[name], row)
+                 for name in least}
+        return dict(found, dx=self._whole(found["dx"]), ddy=self._whole(found["ddy"]))
+
+    def _running(self, old, batch_values, batch_bounds):
+        """Step by step: what one batch leaves is the old value of the next."""
+        norm = self.norm
+        old, old_bound = widened(old), torch.zeros(norm.channels, dtype=torch.float64)
+        if not norm.tracks or self.n == 0:
+            return old_bound
+        for step, (value, bound) in enumerate(zip(batch_values, batch_bounds)):
+            weight = weight_of(norm, (norm.counter or 0) + step + 1)
+            old_bound = bounds.running(weight, old, old_bound, value, bound, self.row)
+            old = (1.0 - weight) * old + weight * value
+        return old_bound
+
+    def running_mean(self):
+        values = [batch.mean for batch in self.batches]
+        limits = [bounds.sums(batch.mean_abs, self.row) + self._theirs(batch.theirs_abs)
+                  for batch in self.batches]
+        return self._running(self.norm.running_mean, values, limits)
+
+    def running_var(self):
+        unbiased = [batch.var * (self.n / (self.n - 1.0)) if self.n > 1 else batch.var
+                    for batch in self.batches]
+        limits = [bounds.var(value, self.row) + self._theirs(value) for value in unbiased]
+        return self._running(self.norm.running_var, unbiased, limits)
+
+
+def overflowing(got, expected, bound, row):
+    """What is beyond the dtype's largest number, or may be, is infinite where the result is."""
+    beyond = got.isinf() & (expected.abs() + bound >= row.overflow)
+    return torch.where(beyond, expected.sign() * float("inf"), expected)
+
+
+def differences(norm, results, expected, shifted=False):
+    """Lines that say what of the results is not as PyTorch has it; none where all is. `shifted`:
+    what PyTorch was given, as reference.by_module takes it."""
+    found = []
+    limits = Bounds(norm, expected, shifted)
+    results = dict(results)
+    if "save_mean" in results and "save_mean" in expected:
+        results["both_means"] = results["save_mean"] + results["save_mean_lo"]
+        expected = dict(expected, both_means=expected["save_mean"])
+    for name, value in expected.items():
+        if name not in results:
+            if not name.startswith("save_"):
+                found.append("%s: missing" % name)
+        elif name == "counter":
+            if results[name] != value:
+                found.append("counter: %d, PyTorch has %d" % (results[name], value))
+        else:
+            bound = getattr(limits, name)()
+            value = overflowing(results[name], value, bound, limits.row)
+            kind = "%s %s" % (norm.dtype, name)
+            found.append(difference(name, results[name], value, bound, kind))
+    for name in ("y", "dx", "dgamma", "dbeta", "running_mean", "running_var", "counter"):
+        if name in results and name not in expected:
+            found.append("%s: there is one, PyTorch has none" % name)
+    return [line for line in found if line]
