@@ -34,6 +34,16 @@ static bncl_status check_vectors(const bncl_batch_norm *plan, const bncli_operan
     return status;
 }
 
+/* The running statistics that evaluation goes by; in PyTorch's words. */
+static bncl_status check_defined(const bncli_operand *running, bncl_error *err)
+{
+    for (size_t i = 0; i < 2; ++i)
+        if (!bncli_present(running[i].tensor))
+            return bncli_fail(err, BNCL_ERROR_ARGUMENT, "%s must be defined in evaluation mode",
+                              running[i].name);
+    return BNCL_OK;
+}
+
 /* All of them, or none. */
 static bncl_status check_together(const bncli_operand *operands, size_t count, bncl_error *err)
 {
@@ -102,7 +112,8 @@ bncl_status bncli_batch_norm_check_forward(const bncl_batch_norm *plan, const bn
     if (status == BNCL_OK && statistics == BNCLI_BATCH_STATISTICS)
         status = check_more_than_one(plan, err);
     if (status == BNCL_OK)
-        status = check_together(running, 2, err);
+        status = statistics == BNCLI_RUNNING_STATISTICS ? check_defined(running, err)
+                                                        : check_together(running, 2, err);
     if (status == BNCL_OK)
         status = check_vectors(plan, running, 2, err);
     if (status == BNCL_OK)

@@ -141,7 +141,7 @@ static void pairs_and_inputs(void **state)
     attempt a = attempt_make(d, batch_norm_case_make(BNCL_LAYOUT_NCL, 3, 5, 4));
     bncl_batch_norm_forward args = a.args;
     args.running_var = device_absent();
-    eval_refused(&a, &args, BNCL_ERROR_ARGUMENT, "running_var");
+    eval_refused(&a, &args, BNCL_ERROR_ARGUMENT, "running_var must be defined in evaluation mode");
     train_refused(&a, &args, BNCL_ERROR_ARGUMENT, "running_var");
     args = a.args;
     args.save_mean_lo = device_absent();
