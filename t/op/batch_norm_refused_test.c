@@ -34,17 +34,18 @@ static void shapes(void **state)
 typedef struct attempt {
     device *d;
     batch_norm_case c;
-    batch_norm_data data;
+    batch_norm_data *data; /* held: args point to its counter */
     bncl_batch_norm *plan;
     bncl_batch_norm_forward args;
 } attempt;
 
 static attempt attempt_make(device *d, batch_norm_case c)
 {
-    attempt a = {.d = d, .c = c, .data = batch_norm_data_make(&c)};
+    attempt a = {.d = d, .c = c, .data = harness_memory(1, sizeof *a.data)};
+    *a.data = batch_norm_data_make(&c);
     a.plan = batch_norm_plan(d, &c);
-    a.args = batch_norm_forward_tensors(d, &c, &a.data);
-    a.data.num_batches_tracked = 7;
+    a.args = batch_norm_forward_tensors(d, &c, a.data);
+    a.data->num_batches_tracked = 7;
     return a;
 }
 
@@ -63,11 +64,11 @@ static void expect_unchanged(attempt *a, const bncl_batch_norm_forward *made)
     device_untouched(a->d, "save_invstd", &made->save_invstd);
     if (made->running_mean.buffer != NULL) {
         check_float_bits("running_mean", device_floats(a->d, &made->running_mean),
-                         a->data.running_mean, channels);
+                         a->data->running_mean, channels);
         check_float_bits("running_var", device_floats(a->d, &made->running_var),
-                         a->data.running_var, channels);
+                         a->data->running_var, channels);
     }
-    assert_true(a->data.num_batches_tracked == 7);
+    assert_true(a->data->num_batches_tracked == 7);
 }
 
 static void train_refused(attempt *a, const bncl_batch_norm_forward *args, bncl_status expected,
@@ -238,7 +239,7 @@ static void backward(void **state)
     device *d = device_of(state);
     attempt a = attempt_make(d, batch_norm_case_make(BNCL_LAYOUT_NLC, 3, 5, 4));
     device_ok(d, bncl_batch_norm_forward_train(a.plan, d->queue, &a.args, NULL, &d->err), "train");
-    const bncl_batch_norm_backward made = batch_norm_backward_tensors(d, &a.c, &a.data, &a.args);
+    const bncl_batch_norm_backward made = batch_norm_backward_tensors(d, &a.c, a.data, &a.args);
     bncl_batch_norm_backward args = made;
     args.save_mean_lo = device_absent();
     backward_refused(&a, &args, &made, BNCL_ERROR_ARGUMENT, "save_mean_lo");
@@ -259,10 +260,10 @@ static void backward(void **state)
 
     /* The same object then works. */
     device_ok(d, bncl_batch_norm_backward_train(a.plan, d->queue, &made, NULL, &d->err), "train");
-    batch_norm_read_forward(d, &a.args, &a.data);
-    batch_norm_read_backward(d, &made, &a.data);
-    a.data.num_batches_tracked = 1;
-    batch_norm_check_train(&a.c, &a.data);
+    batch_norm_read_forward(d, &a.args, a.data);
+    batch_norm_read_backward(d, &made, a.data);
+    a.data->num_batches_tracked = 1;
+    batch_norm_check_train(&a.c, a.data);
 }
 
 int main(void)
