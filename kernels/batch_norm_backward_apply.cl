@@ -4,11 +4,6 @@
      coefficients  [5][channels]: see batch_norm_backward_merge.cl
 
    With `accumulate` the gradient is added to what dx holds: 4 bytes more are read. */
-void dx_store(accv gradient, __global storage_t *dx, uint have, uint accumulate)
-{
-    store_some(accumulate ? load_some(dx, have) + gradient : gradient, dx, have);
-}
-
 typedef struct {
     accv hi, lo, k1, k2, k3;
 } dx_coefficients;
@@ -54,8 +49,8 @@ __kernel void batch_norm_backward_apply(__global const storage_t *x, ulong x_at,
             const accv g = load_some(dy + line * dy_outer + u * VEC, have) - k[u].k2;
             const accv d =
                 (load_some(x + line * x_outer + u * VEC, have) - k[u].hi) - k[u].lo;
-            dx_store(k[u].k1 * fma(-d, k[u].k3, g), dx + line * dx_outer + u * VEC, have,
-                     accumulate);
+            gradient_store(k[u].k1 * fma(-d, k[u].k3, g), dx + line * dx_outer + u * VEC, have,
+                           accumulate);
         }
 }
 
@@ -83,7 +78,7 @@ __kernel void batch_norm_backward_frozen(__global const storage_t *dy, ulong dy_
             const uint have = left(length, part.at + u * VEC);
             if (have == 0)
                 break;
-            dx_store(k1[u] * load_some(dy + line * dy_outer + u * VEC, have),
-                     dx + line * dx_outer + u * VEC, have, accumulate);
+            gradient_store(k1[u] * load_some(dy + line * dy_outer + u * VEC, have),
+                           dx + line * dx_outer + u * VEC, have, accumulate);
         }
 }

@@ -19,11 +19,6 @@
 #define ACCUMULATE_DX 1024
 #define ACCUMULATE_DDY 2048
 
-void gradient_store(accv gradient, __global storage_t *to, uint have, uint accumulate)
-{
-    store_some(accumulate ? load_some(to, have) + gradient : gradient, to, have);
-}
-
 typedef struct {
     accv hi, lo, s, g_mean, g_slope, v_mean, v_slope, x_slope, scale, ddbeta;
 } apply_coefficients;

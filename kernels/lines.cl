@@ -54,3 +54,9 @@ accv line_coefficient(__global const acc_t *coefficients, uint k, uint channels,
     return (accv)(coefficients[(size_t)k * channels + p.channel]);
 #endif
 }
+
+/* Writes a part of a line, or adds it to what is there. */
+void gradient_store(accv gradient, __global storage_t *to, uint have, uint accumulate)
+{
+    store_some(accumulate ? load_some(to, have) + gradient : gradient, to, have);
+}

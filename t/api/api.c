@@ -291,3 +291,9 @@ void api_refuses_tensors(const api *a, const api_call *call, bncl_tensor *place,
     refuses_shapes(call, place, name, may);
     refuses_extents(call, place, name);
 }
+
+void api_refuses_all(const api *a, const api_call *call, const api_tensor *tensors, size_t count)
+{
+    for (size_t i = 0; i < count; ++i)
+        api_refuses_tensors(a, call, tensors[i].tensor, tensors[i].name, tensors[i].may);
+}

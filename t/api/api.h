@@ -102,4 +102,13 @@ enum { API_OPTIONAL = 1, API_ANY_SHAPE = 2, API_ANY_DTYPE = 4 };
 void api_refuses_tensors(const api *a, const api_call *call, bncl_tensor *place, const char *name,
                          unsigned may);
 
+/* A tensor among a call's arguments: where it stands, and what it may be. */
+typedef struct api_tensor {
+    bncl_tensor *tensor;
+    const char *name;
+    unsigned may;
+} api_tensor;
+
+void api_refuses_all(const api *a, const api_call *call, const api_tensor *tensors, size_t count);
+
 #endif

@@ -182,24 +182,12 @@ static void refuses_run(api *a, api_call *call, void *structure)
     api_refuses_null(call, structure, "args");
 }
 
-typedef struct named_tensor {
-    bncl_tensor *tensor;
-    const char *name;
-    unsigned may;
-} named_tensor;
-
-static void refuses_all(api *a, const api_call *call, const named_tensor *tensors, size_t count)
-{
-    for (size_t i = 0; i < count; ++i)
-        api_refuses_tensors(a, call, tensors[i].tensor, tensors[i].name, tensors[i].may);
-}
-
 /* gamma and beta go by PyTorch's names in texts. */
 static void forward(api *a, api_call *call)
 {
     run_args *args = call->args;
     bncl_batch_norm_forward *f = &args->held_forward;
-    const named_tensor tensors[] = {
+    const api_tensor tensors[] = {
         {&f->x, "x", 0},
         {&f->y, "y", 0},
         {&f->gamma, "weight", API_OPTIONAL},
@@ -213,7 +201,7 @@ static void forward(api *a, api_call *call)
         {&f->save_invstd, "save_invstd", 0},
     };
     refuses_run(a, call, &args->forward);
-    refuses_all(a, call, tensors, sizeof tensors / sizeof tensors[0]);
+    api_refuses_all(a, call, tensors, sizeof tensors / sizeof tensors[0]);
     device_untouched(a->d, "y", &f->y);
     device_untouched(a->d, "running_mean", &f->running_mean);
     device_untouched(a->d, "running_var", &f->running_var);
@@ -254,7 +242,7 @@ static void backward(api *a, api_call *call)
 {
     run_args *args = call->args;
     bncl_batch_norm_backward *b = &args->held_backward;
-    const named_tensor tensors[] = {
+    const api_tensor tensors[] = {
         {&b->x, "x", 0},
         {&b->dy, "dy", 0},
         {&b->gamma, "weight", API_OPTIONAL},
@@ -263,7 +251,7 @@ static void backward(api *a, api_call *call)
         {&b->dbeta, "dbeta", API_OPTIONAL},
     };
     refuses_run(a, call, &args->backward);
-    refuses_all(a, call, tensors, sizeof tensors / sizeof tensors[0]);
+    api_refuses_all(a, call, tensors, sizeof tensors / sizeof tensors[0]);
 }
 
 static void backwards(void **state)
@@ -272,19 +260,19 @@ static void backwards(void **state)
     run_args args;
     run_args_init(&args, a, false);
     bncl_batch_norm_backward *b = &args.held_backward;
-    const named_tensor saved[] = {{&b->save_mean, "save_mean", 0},
-                                  {&b->save_mean_lo, "save_mean_lo", 0},
-                                  {&b->save_invstd, "save_invstd", 0}};
-    const named_tensor running[] = {{&b->running_mean, "running_mean", 0},
-                                    {&b->running_var, "running_var", 0}};
+    const api_tensor saved[] = {{&b->save_mean, "save_mean", 0},
+                                {&b->save_mean_lo, "save_mean_lo", 0},
+                                {&b->save_invstd, "save_invstd", 0}};
+    const api_tensor running[] = {{&b->running_mean, "running_mean", 0},
+                                  {&b->running_var, "running_var", 0}};
     api_call train = {
         .function = "bncl_batch_norm_backward_train", .run = backward_train, .args = &args};
     api_call eval = {
         .function = "bncl_batch_norm_backward_eval", .run = backward_eval, .args = &args};
     backward(a, &train);
-    refuses_all(a, &train, saved, 3);
+    api_refuses_all(a, &train, saved, 3);
     backward(a, &eval);
-    refuses_all(a, &eval, running, 2);
+    api_refuses_all(a, &eval, running, 2);
     device_untouched(a->d, "dx", &b->dx);
     device_untouched(a->d, "dgamma", &b->dgamma);
     device_untouched(a->d, "dbeta", &b->dbeta);

@@ -53,24 +53,12 @@ static bncl_status eval(void *of, bncl_error *err)
                                                 args->run.sync, err);
 }
 
-typedef struct named_tensor {
-    bncl_tensor *tensor;
-    const char *name;
-    unsigned may;
-} named_tensor;
-
-static void refuses_all(api *a, const api_call *call, const named_tensor *tensors, size_t count)
-{
-    for (size_t i = 0; i < count; ++i)
-        api_refuses_tensors(a, call, tensors[i].tensor, tensors[i].name, tensors[i].may);
-}
-
 /* gamma goes by PyTorch's name in texts. */
 static void refuses_operands(api *a, api_call *call)
 {
     run_args *args = call->args;
     bncl_batch_norm_double_backward *b = &args->held;
-    const named_tensor tensors[] = {
+    const api_tensor tensors[] = {
         {&b->x, "x", 0},
         {&b->dy, "dy", 0},
         {&b->gamma, "weight", API_OPTIONAL},
@@ -84,7 +72,7 @@ static void refuses_operands(api *a, api_call *call)
     api_refuses_run(a, call);
     api_refuses_null(call, &args->plan, "plan");
     api_refuses_null(call, &args->args, "args");
-    refuses_all(a, call, tensors, sizeof tensors / sizeof tensors[0]);
+    api_refuses_all(a, call, tensors, sizeof tensors / sizeof tensors[0]);
 }
 
 static void refuses_overlap(const api_call *call, bncl_tensor *out, const bncl_tensor *other,
@@ -121,13 +109,13 @@ static void in_training(void **state)
     run_args args;
     run_args_init(&args, a);
     bncl_batch_norm_double_backward *b = &args.held;
-    const named_tensor saved[] = {{&b->save_mean, "save_mean", 0},
-                                  {&b->save_mean_lo, "save_mean_lo", 0},
-                                  {&b->save_invstd, "save_invstd", 0}};
+    const api_tensor saved[] = {{&b->save_mean, "save_mean", 0},
+                                {&b->save_mean_lo, "save_mean_lo", 0},
+                                {&b->save_invstd, "save_invstd", 0}};
     api_call call = {
         .function = "bncl_batch_norm_double_backward_train", .run = train, .args = &args};
     refuses_operands(a, &call);
-    refuses_all(a, &call, saved, 3);
+    api_refuses_all(a, &call, saved, 3);
     refuses_overlaps(&call, b);
     untouched(a->d, b);
     api_accepts(&call);
@@ -139,12 +127,12 @@ static void in_evaluation(void **state)
     run_args args;
     run_args_init(&args, a);
     bncl_batch_norm_double_backward *b = &args.held;
-    const named_tensor running[] = {{&b->running_mean, "running_mean", 0},
-                                    {&b->running_var, "running_var", 0}};
+    const api_tensor running[] = {{&b->running_mean, "running_mean", 0},
+                                  {&b->running_var, "running_var", 0}};
     api_call call = {
         .function = "bncl_batch_norm_double_backward_eval", .run = eval, .args = &args};
     refuses_operands(a, &call);
-    refuses_all(a, &call, running, 2);
+    api_refuses_all(a, &call, running, 2);
     refuses_overlaps(&call, b);
     untouched(a->d, b);
     api_accepts(&call);
