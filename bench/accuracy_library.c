@@ -169,15 +169,12 @@ static bncl_status run_backward(accuracy_library *library, bncl_error *err)
     return bncl_batch_norm_backward_train(library->plan, library->queue, &args, NULL, err);
 }
 
-/* FNV-1a, of 32-bit words. Zeros go in without their sign, which some drivers (Mesa 22.3's rusticl)
-   do not keep as IEEE 754 has it. */
+/* FNV-1a, of 32-bit words. */
 static void digest_floats(accuracy_library *library, const float *values, size_t count)
 {
     for (size_t i = 0; i < count; ++i) {
         uint32_t word;
         memcpy(&word, &values[i], sizeof word);
-        if (word == UINT32_C(0x80000000))
-            word = 0;
         library->digest = (library->digest ^ word) * UINT64_C(0x100000001b3);
     }
 }

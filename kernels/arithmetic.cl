@@ -74,6 +74,13 @@ accv sum_error(accv a, accv b, accv sum)
     return (a - a_part) + (b - b_part);
 }
 
+/* v, with +0 for a zero of either sign. What is promised to be the same bits everywhere goes
+   through this at its store, since some drivers make a -0 where others have +0. */
+accv unsigned_zero(accv v)
+{
+    return CHOOSE(v, (accv)(0.0f), v == (accv)(0.0f));
+}
+
 /* A value as the unevaluated sum of two floats, |lo| at most half an ulp of hi. */
 typedef struct {
     accv hi, lo;

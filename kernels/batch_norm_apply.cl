@@ -29,6 +29,7 @@ __kernel void batch_norm_apply(__global const storage_t *x, ulong x_at, ulong x_
             if (have == 0)
                 break;
             const accv d = (load_some(x + line * x_outer + u * VEC, have) - hi[u]) - lo[u];
-            store_some(fma(d, scale[u], shift[u]), y + line * y_outer + u * VEC, have);
+            store_some(unsigned_zero(fma(d, scale[u], shift[u])), y + line * y_outer + u * VEC,
+                       have);
         }
 }

@@ -76,7 +76,8 @@ __kernel void batch_norm_backward_merge(__global const acc_t *partial, ulong par
     coefficients[3 * (size_t)channels] = divide(db, (acc_t)count);
     coefficients[4 * (size_t)channels] = divide(invstd * dg, (acc_t)count);
     if (flags & HAS_DGAMMA)
-        dgamma[dgamma_at + c] = flags & ACCUMULATE ? dgamma[dgamma_at + c] + dg : dg;
+        dgamma[dgamma_at + c] =
+            unsigned_zero(flags & ACCUMULATE ? dgamma[dgamma_at + c] + dg : dg);
     if (flags & HAS_DBETA)
-        dbeta[dbeta_at + c] = flags & ACCUMULATE ? dbeta[dbeta_at + c] + db : db;
+        dbeta[dbeta_at + c] = unsigned_zero(flags & ACCUMULATE ? dbeta[dbeta_at + c] + db : db);
 }

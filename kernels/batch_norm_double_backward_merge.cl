@@ -143,6 +143,6 @@ __kernel void batch_norm_double_backward_merge(
     coefficients[9 * row] = flags & HAS_DDBETA ? ddbeta[ddbeta_at + c] : 0.0f;
     if (flags & HAS_DGAMMA) {
         __global acc_t *out = dgamma + dgamma_at + c;
-        *out = flags & ACCUMULATE ? *out + s * t.q : s * t.q;
+        *out = unsigned_zero(flags & ACCUMULATE ? *out + s * t.q : s * t.q);
     }
 }

@@ -20,8 +20,10 @@ __kernel void batch_norm_running_update(__global const acc_t *coefficients, ulon
     coefficients += coefficients_at + c;
     const acc_t mean = coefficients[0];
     const acc_t variance = coefficients[4 * (size_t)channels];
-    next_mean[next_mean_at + c] = fma(take, mean, keep * running_mean[running_mean_at + c]);
-    next_var[next_var_at + c] = fma(take, variance, keep * running_var[running_var_at + c]);
+    next_mean[next_mean_at + c] =
+        unsigned_zero(fma(take, mean, keep * running_mean[running_mean_at + c]));
+    next_var[next_var_at + c] =
+        unsigned_zero(fma(take, variance, keep * running_var[running_var_at + c]));
 }
 
 /* The coefficients of y = (x - running_mean)*gamma/sqrt(running_var+eps) + beta. Traffic: up to 16

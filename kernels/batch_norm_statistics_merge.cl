@@ -58,8 +58,8 @@ __kernel void batch_norm_statistics_merge(__global const acc_t *partial, ulong p
     coefficients[3 * (size_t)channels] = flags & HAS_BETA ? beta[beta_at + c] : 0.0f;
     coefficients[4 * (size_t)channels] = divide(all.m2, (acc_t)(count - 1));
     if (flags & HAS_SAVE) {
-        save_mean[save_mean_at + c] = all.hi;
-        save_mean_lo[save_mean_lo_at + c] = all.lo;
+        save_mean[save_mean_at + c] = unsigned_zero(all.hi);
+        save_mean_lo[save_mean_lo_at + c] = unsigned_zero(all.lo);
         save_invstd[save_invstd_at + c] = invstd;
     }
 }

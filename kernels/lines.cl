@@ -58,5 +58,5 @@ accv line_coefficient(__global const acc_t *coefficients, uint k, uint channels,
 /* Writes a part of a line, or adds it to what is there. */
 void gradient_store(accv gradient, __global storage_t *to, uint have, uint accumulate)
 {
-    store_some(accumulate ? load_some(to, have) + gradient : gradient, to, have);
+    store_some(unsigned_zero(accumulate ? load_some(to, have) + gradient : gradient), to, have);
 }

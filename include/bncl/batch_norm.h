@@ -8,7 +8,8 @@
    Source: Ioffe and Szegedy, "Batch Normalization", ICML 2015, with PyTorch's conventions.
 
    The same input gives the same bits on every device with IEEE f32 arithmetic (see
-   bncl_device_info.same_bits), whatever its work-group sizes. */
+   bncl_device_info.same_bits), whatever its work-group sizes. A zero is always +0, but for an f16
+   result that underflows. */
 #ifndef BNCL_BATCH_NORM_H
 #define BNCL_BATCH_NORM_H
 

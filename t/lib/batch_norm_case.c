@@ -1,6 +1,7 @@
 /* A batch norm as a test case, run through the public functions: see batch_norm_case.h. */
 #include "lib/batch_norm_case.h"
 
+#include <math.h>
 #include <string.h>
 
 #include "lib/generate.h"
@@ -24,11 +25,11 @@ const char *batch_norm_case_name(const batch_norm_case *c)
 {
     return harness_text(
         "%s %s N=%zu C=%zu L=%zu padding %zu offset %g deviation %g eps %g momentum "
-        "%g%s%s%s%s",
+        "%g%s%s%s%s%s",
         bncl_dtype_name(c->dtype), bncl_layout_name(c->layout), c->samples, c->channels,
         c->positions, c->padding, c->offset, c->deviation, c->options.eps, c->options.momentum,
         c->options.cumulative ? " cumulative" : "", c->no_gamma ? " no gamma" : "",
-        c->no_beta ? " no beta" : "", c->untracked ? " untracked" : "");
+        c->no_beta ? " no beta" : "", c->untracked ? " untracked" : "", c->coarse ? " coarse" : "");
 }
 
 static bool channels_last(const batch_norm_case *c)
@@ -136,6 +137,30 @@ static float *uniform(generator *g, double low, double high, size_t count)
     return values;
 }
 
+/* Rounds to whole numbers; what is small becomes a zero that keeps its sign. */
+static void coarsen(float *values, size_t count)
+{
+    for (size_t i = 0; values != NULL && i < count; ++i)
+        values[i] = rintf(values[i]);
+}
+
+static void coarsen_case(const batch_norm_case *c, batch_norm_data *data)
+{
+    const reference_shape shape = batch_norm_case_shape(c);
+    coarsen(data->x, reference_total(&shape));
+    coarsen(data->dy, reference_total(&shape));
+    coarsen(data->gamma, c->channels);
+    coarsen(data->beta, c->channels);
+    coarsen(data->running_mean, c->channels);
+    coarsen(data->running_var, c->channels);
+    for (size_t n = 0; n < shape.samples; ++n)
+        for (size_t channel = 0; channel < shape.channels; ++channel)
+            for (size_t l = 0; l < shape.positions && channel % 3 != 2; ++l) {
+                float *x = &data->x[reference_index(&shape, n, channel, l)];
+                *x = channel % 3 == 0 ? copysignf(0.0f, *x) : 3.0f;
+            }
+}
+
 batch_norm_data batch_norm_data_make(const batch_norm_case *c)
 {
     generator g = generator_seed(c->seed);
@@ -157,6 +182,8 @@ batch_norm_data batch_norm_data_make(const batch_norm_case *c)
         data.running_mean = uniform(&g, c->offset - away, c->offset + away, c->channels);
         data.running_var = uniform(&g, 0.25 * away * away, 4.0 * away * away, c->channels);
     }
+    if (c->coarse)
+        coarsen_case(c, &data);
     return data;
 }
 

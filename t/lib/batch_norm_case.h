@@ -21,6 +21,8 @@ typedef struct batch_norm_case {
     bool untracked;   /* without running statistics */
     double offset;    /* x is normal around it … */
     double deviation; /* … with this deviation; 0: 1 */
+    bool coarse;      /* all data whole numbers, many of them zeros of either sign, and every third
+                         channel's x one zero, every third one value */
     uint64_t seed;
 } batch_norm_case;
 

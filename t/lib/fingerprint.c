@@ -51,16 +51,27 @@ typedef struct case_row {
     size_t samples, channels, positions;
     double offset;
     double eps;
+    bool coarse;
 } case_row;
 
 static const case_row rows[fingerprint_cases] = {
-    {BNCL_LAYOUT_NC, 33, 17, 1, 0.0, 1e-5},    {BNCL_LAYOUT_NC, 70, 3, 1, 1e4, 0.0},
-    {BNCL_LAYOUT_NC, 1025, 2, 1, -3.0, 1e-3},  {BNCL_LAYOUT_NCL, 3, 5, 7, 0.5, 1e-5},
-    {BNCL_LAYOUT_NCL, 1, 2, 1025, 1e2, 0.0},   {BNCL_LAYOUT_NCL, 9, 3, 64, 1e6, 1e-5},
-    {BNCL_LAYOUT_NLC, 4, 19, 21, 0.0, 1e-5},   {BNCL_LAYOUT_NLC, 3, 1, 700, -1e4, 1e-5},
-    {BNCL_LAYOUT_NC, 5000, 65, 1, 1.0, 1e-5},  {BNCL_LAYOUT_NC, 2049, 100, 1, 1e7, 0.0},
-    {BNCL_LAYOUT_NCL, 64, 16, 100, 0.0, 1e-5}, {BNCL_LAYOUT_NCL, 7, 3, 1023, 1e4, 1e-5},
-    {BNCL_LAYOUT_NLC, 50, 33, 100, 1e2, 1e-5}, {BNCL_LAYOUT_NLC, 2, 130, 513, 0.0, 1e-5},
+    {BNCL_LAYOUT_NC, 33, 17, 1, 0.0, 1e-5, false},
+    {BNCL_LAYOUT_NC, 70, 3, 1, 1e4, 0.0, false},
+    {BNCL_LAYOUT_NC, 1025, 2, 1, -3.0, 1e-3, false},
+    {BNCL_LAYOUT_NCL, 3, 5, 7, 0.5, 1e-5, false},
+    {BNCL_LAYOUT_NCL, 1, 2, 1025, 1e2, 0.0, false},
+    {BNCL_LAYOUT_NCL, 9, 3, 64, 1e6, 1e-5, false},
+    {BNCL_LAYOUT_NLC, 4, 19, 21, 0.0, 1e-5, false},
+    {BNCL_LAYOUT_NLC, 3, 1, 700, -1e4, 1e-5, false},
+    {BNCL_LAYOUT_NC, 40, 12, 1, 0.0, 1e-5, true},
+    {BNCL_LAYOUT_NCL, 5, 12, 9, 0.0, 0.0, true},
+    {BNCL_LAYOUT_NLC, 5, 7, 30, 0.0, 1.0, true},
+    {BNCL_LAYOUT_NC, 5000, 65, 1, 1.0, 1e-5, false},
+    {BNCL_LAYOUT_NC, 2049, 100, 1, 1e7, 0.0, false},
+    {BNCL_LAYOUT_NCL, 64, 16, 100, 0.0, 1e-5, false},
+    {BNCL_LAYOUT_NCL, 7, 3, 1023, 1e4, 1e-5, false},
+    {BNCL_LAYOUT_NLC, 50, 33, 100, 1e2, 1e-5, false},
+    {BNCL_LAYOUT_NLC, 2, 130, 513, 0.0, 1e-5, false},
 };
 
 batch_norm_case fingerprint_case(size_t index)
@@ -70,5 +81,6 @@ batch_norm_case fingerprint_case(size_t index)
         batch_norm_case_make(row->layout, row->samples, row->channels, row->positions);
     c.offset = row->offset;
     c.options.eps = row->eps;
+    c.coarse = row->coarse;
     return c;
 }

@@ -25,9 +25,9 @@ batch_norm_fingerprint batch_norm_fingerprint_of(const batch_norm_case *c,
 void batch_norm_fingerprint_write(const batch_norm_fingerprint *f,
                                   char text[fingerprint_text_size]);
 
-/* Fixed cases: shapes with one tile and many, whole and broken ones, means near and far. Small
-   devices get the first fingerprint_small_cases of them. */
-enum { fingerprint_cases = 14, fingerprint_small_cases = 8 };
+/* Fixed cases: shapes with one tile and many, whole and broken ones, means near and far, zeros of
+   either sign. Small devices get the first fingerprint_small_cases of them. */
+enum { fingerprint_cases = 17, fingerprint_small_cases = 11 };
 
 batch_norm_case fingerprint_case(size_t index);
 
