@@ -126,13 +126,16 @@ unit_tests += t/unit/alloc_test t/unit/dtype_test t/unit/geometry_test t/unit/ra
 
 # Graphs: networks as tables, from which both the reference and the library's graph are made.
 t_lib_libcheck_la_SOURCES += \
+	t/lib/fold_bound.c t/lib/fold_bound.h \
+	t/lib/fold_case.c t/lib/fold_case.h \
 	t/lib/network.c t/lib/network.h \
 	t/lib/network_check.c t/lib/network_check.h \
 	t/lib/network_graph.c t/lib/network_graph.h t/lib/network_run.c \
 	t/lib/reference_graph.c t/lib/reference_graph.h
 unit_tests += t/unit/reference_graph_test
 device_tests += \
-	t/op/graph_batch_test t/op/graph_build_test t/op/graph_gradient_test t/op/graph_load_test \
+	t/op/graph_batch_test t/op/graph_build_test t/op/graph_fold_refused_test \
+	t/op/graph_fold_test t/op/graph_gradient_test t/op/graph_load_test \
 	t/op/graph_mode_test t/op/graph_save_test t/op/graph_state_dict_test t/op/graph_state_test \
 	t/op/graph_topology_test t/op/graph_training_test
 
@@ -167,11 +170,12 @@ t_fault_libfaults_la_CPPFLAGS = $(AM_CPPFLAGS) \
 	-DFAULT_LAYER='"$(abs_builddir)/t/fault/.libs/fault_layer.so"'
 fault_ldadd = t/fault/libfaults.la $(LDADD) $(OPENCL_LIBS) -ldl
 pocl_tests += t/fault/batch_norm_test t/fault/double_backward_test t/fault/faults_test \
-	t/fault/graph_test t/fault/linear_test t/fault/operators_test t/fault/program_test \
-	t/fault/runtime_test t/fault/state_dict_test t/fault/threads_test
+	t/fault/fold_test t/fault/graph_test t/fault/linear_test t/fault/operators_test \
+	t/fault/program_test t/fault/runtime_test t/fault/state_dict_test t/fault/threads_test
 t_fault_batch_norm_test_LDADD = $(fault_ldadd)
 t_fault_double_backward_test_LDADD = $(fault_ldadd)
 t_fault_faults_test_LDADD = $(fault_ldadd)
+t_fault_fold_test_LDADD = $(fault_ldadd)
 t_fault_graph_test_LDADD = $(fault_ldadd)
 t_fault_linear_test_CPPFLAGS = $(AM_CPPFLAGS) $(CLBLAST_CFLAGS)
 t_fault_linear_test_LDADD = $(fault_ldadd) $(CLBLAST_LIBS)
@@ -187,8 +191,10 @@ t_api_libapi_la_SOURCES = t/api/api.c t/api/api.h
 api_ldadd = t/api/libapi.la $(LDADD)
 unit_tests += t/api/values_test t/unit/device_select_test
 t_unit_device_select_test_CPPFLAGS = $(AM_CPPFLAGS) $(OPENCL_CFLAGS)
-pocl_tests += t/api/batch_norm_test t/api/double_backward_test t/api/graph_run_test \
-	t/api/graph_test t/api/linear_test t/api/opencl_test t/api/operators_test t/api/runtime_test
+pocl_tests += t/api/batch_norm_test t/api/double_backward_test t/api/fold_test \
+	t/api/graph_run_test t/api/graph_test t/api/linear_test t/api/opencl_test \
+	t/api/operators_test t/api/runtime_test
+t_api_fold_test_LDADD = $(api_ldadd)
 t_api_graph_run_test_LDADD = $(api_ldadd)
 t_api_graph_test_LDADD = $(api_ldadd)
 t_api_linear_test_LDADD = $(api_ldadd)

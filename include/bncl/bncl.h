@@ -10,6 +10,7 @@
 #include <bncl/elementwise.h>
 #include <bncl/event.h>
 #include <bncl/export.h>
+#include <bncl/fold.h>
 #include <bncl/graph.h>
 #include <bncl/linear.h>
 #include <bncl/queue.h>

@@ -120,9 +120,8 @@ static bncl_status begin_layer(const bncl_graph *graph, const bncli_layer_kind *
     return BNCL_OK;
 }
 
-/* Adds the layer and its value; on failure the layer stays the caller's. */
-static bncl_status add_layer(bncl_graph *graph, bncli_layer *layer, bncl_value *out,
-                             bncl_error *err)
+bncl_status bncli_graph_add_layer(bncl_graph *graph, bncli_layer *layer, bncl_value *out,
+                                  bncl_error *err)
 {
     bool requires_grad = layer->parameter_count > 0;
     for (size_t i = 0; i < layer->input_count; ++i)
@@ -168,7 +167,7 @@ bncl_status bncl_graph_linear(bncl_graph *graph, const char *name, bncl_value x,
     if (bias)
         add_parameter(&layer, "bias", 1, out_features, 0, BNCLI_UNIFORM, bound);
     layer.output_shape = (bncli_shape){.rank = 1, .dims = {out_features}};
-    return add_layer(graph, &layer, out, err);
+    return bncli_graph_add_layer(graph, &layer, out, err);
 }
 
 /* Finds the layout and the number of channels of a batch norm layer's input, which has `planes`
@@ -224,7 +223,7 @@ static bncl_status add_batch_norm(bncl_graph *graph, const char *name, bncl_valu
     status = batch_norm_shape(&layer, planes, state, err);
     if (status == BNCL_OK) {
         add_batch_norm_entries(&layer, state);
-        status = add_layer(graph, &layer, out, err);
+        status = bncli_graph_add_layer(graph, &layer, out, err);
     }
     if (status != BNCL_OK)
         bncli_free(state);
@@ -250,7 +249,7 @@ bncl_status bncl_graph_relu(bncl_graph *graph, const char *name, bncl_value x, b
 {
     bncli_layer layer;
     bncl_status status = begin_layer(graph, &bncli_layer_relu, name, x, out, &layer, err);
-    return status == BNCL_OK ? add_layer(graph, &layer, out, err) : status;
+    return status == BNCL_OK ? bncli_graph_add_layer(graph, &layer, out, err) : status;
 }
 
 bncl_status bncl_graph_flatten(bncl_graph *graph, const char *name, bncl_value x, bncl_value *out,
@@ -263,7 +262,7 @@ bncl_status bncl_graph_flatten(bncl_graph *graph, const char *name, bncl_value x
     size_t count = 0;
     bncli_size_product(layer.input_shape.rank, layer.input_shape.dims, &count);
     layer.output_shape = (bncli_shape){.rank = 1, .dims = {count}};
-    return add_layer(graph, &layer, out, err);
+    return bncli_graph_add_layer(graph, &layer, out, err);
 }
 
 bncl_status bncl_graph_add(bncl_graph *graph, const char *name, bncl_value a, bncl_value b,
@@ -281,5 +280,5 @@ bncl_status bncl_graph_add(bncl_graph *graph, const char *name, bncl_value a, bn
         return bncli_fail(err, BNCL_ERROR_SHAPE, "%s: expected two values of one shape", name);
     layer.inputs[1] = b;
     layer.input_count = 2;
-    return add_layer(graph, &layer, out, err);
+    return bncli_graph_add_layer(graph, &layer, out, err);
 }

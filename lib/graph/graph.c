@@ -54,6 +54,14 @@ bncl_status bncli_graph_require(const bncl_graph *graph, bool built, const char 
                       call);
 }
 
+bncl_status bncli_graph_require_eval(const bncl_graph *graph, const char *call, bncl_error *err)
+{
+    if (!graph->training)
+        return BNCL_OK;
+    return bncli_fail(err, BNCL_ERROR_STATE,
+                      "%s: the graph is in training mode: call bncl_graph_eval first", call);
+}
+
 /* Every layer must lead to the output. */
 static bncl_status check_all_used(const bncl_graph *graph, bncl_value output, bncl_error *err)
 {

@@ -74,6 +74,14 @@ bool bncli_align_elements(size_t count, size_t *out);
 bncl_status bncli_graph_require(const bncl_graph *graph, bool built, const char *call,
                                 bncl_error *err);
 
+/* Refuses a call in training mode, with a text that names the call. */
+bncl_status bncli_graph_require_eval(const bncl_graph *graph, const char *call, bncl_error *err);
+
+/* Adds a layer, but for its value complete and checked, and its value, *out; on failure the layer
+   stays the caller's. Errors: MEMORY. */
+bncl_status bncli_graph_add_layer(bncl_graph *graph, bncli_layer *layer, bncl_value *out,
+                                  bncl_error *err);
+
 /* Makes room for one more element: *array grows when count == *capacity. Errors: MEMORY. */
 bncl_status bncli_grow(void *array, size_t size, size_t count, size_t *capacity, bncl_error *err);
 

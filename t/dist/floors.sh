@@ -37,6 +37,7 @@ elementwise   ops
 linear        ops
 sgd           ops
 bncl          graph
+fold          graph
 graph         graph
 state_dict    graph
 END

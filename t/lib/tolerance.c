@@ -132,6 +132,13 @@ double tolerance_cross_entropy_gradient(size_t classes, size_t rows, double p, d
     return (absolute + (double)FLT_MIN) / (double)rows;
 }
 
+double tolerance_fold(size_t k, double sum_abs)
+{
+    int exponent;
+    frexp(sum_abs, &exponent); /* sum_abs lies in [2^(exponent-1), 2^exponent) */
+    return 2.0 * sqrt((double)k + 3.0) * ldexp(1.0, exponent - FLT_MANT_DIG);
+}
+
 double tolerance_sgd(double sum_abs)
 {
     return tolerance_gamma(8.0) * sum_abs;

@@ -84,6 +84,12 @@ double tolerance_cross_entropy_loss(size_t classes, double loss, double spread);
 /* A logit's gradient (p - target)/rows. */
 double tolerance_cross_entropy_gradient(size_t classes, size_t rows, double p, double spread);
 
+/* Batch norm folded into a Linear of k inputs, beside the two apart: 2·√(k+3) units in the last
+   place of the sum of the magnitudes of all terms. Each of the two results has a sum of k products,
+   the bias, the mean and beta, whose roundings add up as their root (see reference_graph.c), u of
+   that sum each; and a unit in the last place is more than u of it. */
+double tolerance_fold(size_t k, double sum_abs);
+
 /* w after a step, from the magnitudes of its terms: eight roundings. */
 double tolerance_sgd(double sum_abs);
 
