@@ -107,7 +107,8 @@ EXTRA_DIST += tools/record_vectors.py t/vectors/batch_norm.txt t/vectors/cross_e
 
 # The operators, on every device; and what must hold between results, whatever they are.
 device_tests += \
-	t/op/batch_norm_backward_test t/op/batch_norm_double_backward_test \
+	t/op/batch_norm_backward_test t/op/batch_norm_double_backward_dtypes_test \
+	t/op/batch_norm_double_backward_test \
 	t/op/batch_norm_dtypes_test t/op/batch_norm_edge_test \
 	t/op/batch_norm_forward_test \
 	t/op/batch_norm_refused_test t/op/batch_norm_shape_test t/op/batch_norm_strides_test \

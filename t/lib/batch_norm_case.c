@@ -69,6 +69,13 @@ static const narrow_format *format_of(bncl_dtype dtype)
     return dtype == BNCL_BF16 ? &narrow_bf16 : NULL;
 }
 
+void batch_norm_case_round(const batch_norm_case *c, float *values, size_t count)
+{
+    const narrow_format *format = format_of(c->dtype);
+    for (size_t i = 0; format != NULL && i < count; ++i)
+        values[i] = (float)narrow_round(format, values[i]);
+}
+
 /* The floats as elements of the dtype, held; NULL for NULL. */
 static const void *packed(bncl_dtype dtype, const float *floats, size_t count)
 {
@@ -82,8 +89,7 @@ static const void *packed(bncl_dtype dtype, const float *floats, size_t count)
     return elements;
 }
 
-/* Reads a tensor of any of the dtypes as floats; NULL for an absent one. */
-static float *case_floats(device *d, const bncl_tensor *tensor)
+float *batch_norm_case_floats(device *d, const bncl_tensor *tensor)
 {
     if (tensor->buffer == NULL || tensor->dtype == BNCL_F32)
         return device_floats(d, tensor);
@@ -105,8 +111,7 @@ static float *case_floats(device *d, const bncl_tensor *tensor)
     return floats;
 }
 
-/* A tensor [C] of parameters or statistics. */
-static bncl_tensor case_vector(device *d, const batch_norm_case *c, const float *host)
+bncl_tensor batch_norm_case_vector(device *d, const batch_norm_case *c, const float *host)
 {
     const bncl_dtype dtype = c->dtype == BNCL_F64 ? BNCL_F64 : BNCL_F32;
     return device_tensor(d, dtype, 1, &c->channels, packed(dtype, host, c->channels));
@@ -168,11 +173,8 @@ batch_norm_data batch_norm_data_make(const batch_norm_case *c)
     batch_norm_data data = {.x = harness_floats(total), .dy = harness_floats(total)};
     generate_normal(&g, c->offset, c->deviation, data.x, total);
     generate_normal(&g, 0.25, 1.0, data.dy, total);
-    const narrow_format *format = format_of(c->dtype);
-    for (size_t i = 0; format != NULL && i < total; ++i) {
-        data.x[i] = (float)narrow_round(format, data.x[i]);
-        data.dy[i] = (float)narrow_round(format, data.dy[i]);
-    }
+    batch_norm_case_round(c, data.x, total);
+    batch_norm_case_round(c, data.dy, total);
     if (!c->no_gamma)
         data.gamma = uniform(&g, -1.5, 1.5, c->channels);
     if (!c->no_beta)
@@ -206,7 +208,7 @@ bncl_batch_norm *batch_norm_plan(device *d, const batch_norm_case *c)
 
 static bncl_tensor optional(device *d, const batch_norm_case *c, const float *host)
 {
-    return host != NULL ? case_vector(d, c, host) : device_absent();
+    return host != NULL ? batch_norm_case_vector(d, c, host) : device_absent();
 }
 
 bncl_batch_norm_forward batch_norm_forward_tensors(device *d, const batch_norm_case *c,
@@ -219,9 +221,9 @@ bncl_batch_norm_forward batch_norm_forward_tensors(device *d, const batch_norm_c
         .beta = optional(d, c, data->beta),
         .running_mean = optional(d, c, data->running_mean),
         .running_var = optional(d, c, data->running_var),
-        .save_mean = case_vector(d, c, NULL),
-        .save_mean_lo = case_vector(d, c, NULL),
-        .save_invstd = case_vector(d, c, NULL),
+        .save_mean = batch_norm_case_vector(d, c, NULL),
+        .save_mean_lo = batch_norm_case_vector(d, c, NULL),
+        .save_invstd = batch_norm_case_vector(d, c, NULL),
         .num_batches_tracked = &data->num_batches_tracked,
     };
 }
@@ -240,27 +242,27 @@ bncl_batch_norm_backward batch_norm_backward_tensors(device *d, const batch_norm
         .save_mean_lo = forward->save_mean_lo,
         .save_invstd = forward->save_invstd,
         .dx = batch_norm_case_tensor(d, c, 3, NULL),
-        .dgamma = case_vector(d, c, NULL),
-        .dbeta = case_vector(d, c, NULL),
+        .dgamma = batch_norm_case_vector(d, c, NULL),
+        .dbeta = batch_norm_case_vector(d, c, NULL),
     };
 }
 
 void batch_norm_read_forward(device *d, const bncl_batch_norm_forward *args, batch_norm_data *data)
 {
-    data->y = case_floats(d, &args->y);
-    data->new_running_mean = case_floats(d, &args->running_mean);
-    data->new_running_var = case_floats(d, &args->running_var);
-    data->save_mean = case_floats(d, &args->save_mean);
-    data->save_mean_lo = case_floats(d, &args->save_mean_lo);
-    data->save_invstd = case_floats(d, &args->save_invstd);
+    data->y = batch_norm_case_floats(d, &args->y);
+    data->new_running_mean = batch_norm_case_floats(d, &args->running_mean);
+    data->new_running_var = batch_norm_case_floats(d, &args->running_var);
+    data->save_mean = batch_norm_case_floats(d, &args->save_mean);
+    data->save_mean_lo = batch_norm_case_floats(d, &args->save_mean_lo);
+    data->save_invstd = batch_norm_case_floats(d, &args->save_invstd);
 }
 
 void batch_norm_read_backward(device *d, const bncl_batch_norm_backward *args,
                               batch_norm_data *data)
 {
-    data->dx = case_floats(d, &args->dx);
-    data->dgamma = case_floats(d, &args->dgamma);
-    data->dbeta = case_floats(d, &args->dbeta);
+    data->dx = batch_norm_case_floats(d, &args->dx);
+    data->dgamma = batch_norm_case_floats(d, &args->dgamma);
+    data->dbeta = batch_norm_case_floats(d, &args->dbeta);
 }
 
 void batch_norm_run_train(device *d, const batch_norm_case *c, batch_norm_data *data)

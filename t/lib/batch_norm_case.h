@@ -72,6 +72,15 @@ bncl_batch_norm *batch_norm_plan(device *d, const batch_norm_case *c);
 bncl_tensor batch_norm_case_tensor(device *d, const batch_norm_case *c, size_t more,
                                    const float *host);
 
+/* A tensor [C] of parameters or statistics, of the dtype that goes with the case's. */
+bncl_tensor batch_norm_case_vector(device *d, const batch_norm_case *c, const float *host);
+
+/* Reads a tensor of any of the dtypes as floats; NULL for an absent one. */
+float *batch_norm_case_floats(device *d, const bncl_tensor *tensor);
+
+/* Rounds to what the case's dtype can hold, in place. */
+void batch_norm_case_round(const batch_norm_case *c, float *values, size_t count);
+
 /* Tensors of a forward call with the data's inputs, on a device; all outputs are canaries. */
 bncl_batch_norm_forward batch_norm_forward_tensors(device *d, const batch_norm_case *c,
                                                    batch_norm_data *data);

@@ -14,6 +14,7 @@ double_backward_data double_backward_data_make(const batch_norm_case *c)
                                  .ddgamma = harness_floats(c->channels),
                                  .ddbeta = harness_floats(c->channels)};
     generate_normal(&g, -0.5, 1.0, data.ddx, total);
+    batch_norm_case_round(c, data.ddx, total);
     generate_normal(&g, 0.0, 1.0, data.ddgamma, c->channels);
     generate_normal(&g, 0.0, 1.0, data.ddbeta, c->channels);
     return data;
@@ -34,11 +35,11 @@ static bncl_batch_norm_double_backward tensors(device *d, const batch_norm_case 
         .save_mean_lo = forward->save_mean_lo,
         .save_invstd = forward->save_invstd,
         .ddx = data->ddx != NULL ? batch_norm_case_tensor(d, c, 3, data->ddx) : absent,
-        .ddgamma = data->ddgamma != NULL ? device_vector(d, c->channels, data->ddgamma) : absent,
-        .ddbeta = data->ddbeta != NULL ? device_vector(d, c->channels, data->ddbeta) : absent,
+        .ddgamma = data->ddgamma != NULL ? batch_norm_case_vector(d, c, data->ddgamma) : absent,
+        .ddbeta = data->ddbeta != NULL ? batch_norm_case_vector(d, c, data->ddbeta) : absent,
         .dx = batch_norm_case_tensor(d, c, 4, NULL),
         .ddy = batch_norm_case_tensor(d, c, 5, NULL),
-        .dgamma = device_vector(d, c->channels, NULL),
+        .dgamma = batch_norm_case_vector(d, c, NULL),
     };
 }
 
@@ -70,9 +71,9 @@ void double_backward_call(device *d, const double_backward *of)
 
 void double_backward_read(device *d, const double_backward *of, double_backward_data *data)
 {
-    data->dx = device_floats(d, &of->args.dx);
-    data->ddy = device_floats(d, &of->args.ddy);
-    data->dgamma = device_floats(d, &of->args.dgamma);
+    data->dx = batch_norm_case_floats(d, &of->args.dx);
+    data->ddy = batch_norm_case_floats(d, &of->args.ddy);
+    data->dgamma = batch_norm_case_floats(d, &of->args.dgamma);
 }
 
 void double_backward_run(device *d, const batch_norm_case *c, bool train,
