@@ -167,9 +167,9 @@ class Bounds:
         return {"dgamma": (invstd * self.n * q).flatten(),
                 "ddy": scale * (ddx + v) + slope * xhat + b, "dx": invstd * dx}
 
-    def double_backward(self, arriving):
+    def double_backward(self, arriving, expected):
         """Bounds of dx, ddy and dgamma; `arriving` has ddx, ddgamma and ddbeta, zeros where they
-        are absent, ddx as [N,C,M]."""
+        are absent, ddx as [N,C,M]. PyTorch's own error has up to three sums on a term's way."""
         frozen, row = not self.norm.uses_batch, self.row
         relative = (bounds.relative_running_invstd if frozen else bounds.relative_invstd)(row)
         shift = 0.0 if frozen else bounds.xhat(row)
@@ -177,9 +177,12 @@ class Bounds:
         least = self._second(arriving, self.xhat.abs(), invstd)
         most = self._second(arriving, self.xhat.abs() * (1.0 + relative) + shift,
                             invstd * (1.0 + relative))
+        apart = self._second(arriving, self.parts, invstd)
         found = {name: bounds.double_backward(name, frozen, least[name], most[name], row)
-                 for name in least}
-        return dict(found, dx=self._whole(found["dx"]), ddy=self._whole(found["ddy"]))
+                 + 3.0 * self._theirs(apart[name]) for name in least}
+        narrow = {name: bounds.stored(self._whole(found[name]), expected[name], row)
+                  for name in ("dx", "ddy")}
+        return dict(found, **narrow)
 
     def _running(self, old, batch_values, batch_bounds):
         """Step by step: what one batch leaves is the old value of the next."""

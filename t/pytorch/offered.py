@@ -32,7 +32,7 @@ DTYPES = {
 NAMES = {row.torch: name for name, row in DTYPES.items()}
 
 # The dtypes that double backward is offered for.
-DOUBLE_BACKWARD_DTYPES = ("f32",)
+DOUBLE_BACKWARD_DTYPES = ("f32", "f64", "f16", "bf16")
 
 # What else of PyTorch is known not to be offered.
 DOUBLE_BACKWARD = "double backward"
