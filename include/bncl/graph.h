@@ -66,8 +66,8 @@ typedef struct bncl_graph_batch_norm_options {
    first. */
 BNCL_API bncl_graph_batch_norm_options bncl_graph_batch_norm_options_default(void);
 
-/* torch.nn.BatchNorm1d on x [N,C], [N,C,L] or, with channels_last, [N,L,C]. options NULL: the
-   defaults. */
+/* torch.nn.BatchNorm1d on x [N,C], [N,C,L] or, with channels_last, [N,L,C]. C is x's, so that this
+   is LazyBatchNorm1d, too, as bncl_graph_linear is LazyLinear. options NULL: the defaults. */
 BNCL_API bncl_status bncl_graph_batch_norm(bncl_graph *graph, const char *name, bncl_value x,
                                            const bncl_graph_batch_norm_options *options,
                                            bncl_value *out, bncl_error *err);

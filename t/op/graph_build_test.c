@@ -323,6 +323,58 @@ static void parameters_lie_in_one_tensor(void **state)
     }
 }
 
+/* The same layers whatever the input, as PyTorch's Lazy modules have them: none is told how many
+   channels or features it gets. */
+static bncl_graph *lazy_graph(device *d, int rank, const size_t *dims, bool channels_last)
+{
+    const bncl_graph_batch_norm_options options = {bncl_batch_norm_options_default(), true, true,
+                                                   true, channels_last};
+    bncl_graph *graph = empty_graph(d);
+    bncl_value v = input_of(d, graph, rank, dims[0], dims[1], dims[2]);
+    device_ok(d, bncl_graph_batch_norm(graph, "bn1", v, &options, &v, &d->err), "bn1");
+    device_ok(d, bncl_graph_flatten(graph, "flat", v, &v, &d->err), "flat");
+    device_ok(d, bncl_graph_linear(graph, "fc", v, 4, true, &v, &d->err), "fc");
+    device_ok(d, bncl_graph_batch_norm(graph, "bn2", v, NULL, &v, &d->err), "bn2");
+    device_ok(d, bncl_graph_plan(graph, v, 1, d->queue, &d->err), "bncl_graph_plan");
+    return graph;
+}
+
+static void expect_entry(device *d, const bncl_graph *graph, const char *name, size_t dim0,
+                         size_t dim1)
+{
+    bncl_state_entry entry;
+    for (size_t i = 0; i < bncl_graph_state_count(graph); ++i) {
+        device_ok(d, bncl_graph_state_entry(graph, i, &entry, &d->err), name);
+        if (strcmp(entry.name, name) != 0)
+            continue;
+        assert_int_equal(entry.rank, dim1 > 0 ? 2 : 1);
+        assert_true(entry.dims[0] == dim0 && (dim1 == 0 || entry.dims[1] == dim1));
+        return;
+    }
+    harness_fail("there is no %s", name);
+}
+
+static void channels_come_from_the_input(void **state)
+{
+    device *d = device_of(state);
+    static const struct {
+        int rank;
+        size_t dims[3];
+        bool last;
+        size_t channels, features;
+    } inputs[] = {{1, {5, 0, 0}, false, 5, 5},
+                  {1, {19, 0, 0}, false, 19, 19},
+                  {2, {3, 7, 0}, false, 3, 21},
+                  {2, {3, 7, 0}, true, 7, 21}};
+    for (size_t i = 0; i < sizeof inputs / sizeof inputs[0]; ++i) {
+        bncl_graph *graph = lazy_graph(d, inputs[i].rank, inputs[i].dims, inputs[i].last);
+        expect_entry(d, graph, "bn1.weight", inputs[i].channels, 0);
+        expect_entry(d, graph, "bn1.running_var", inputs[i].channels, 0);
+        expect_entry(d, graph, "fc.weight", 4, inputs[i].features);
+        expect_entry(d, graph, "bn2.weight", 4, 0);
+    }
+}
+
 int main(void)
 {
     const struct CMUnitTest tests[] = {
@@ -338,6 +390,7 @@ int main(void)
         HARNESS_TEST(batch_norm_begins_neutral),
         HARNESS_TEST(beginnings_are_the_same_everywhere),
         HARNESS_TEST(parameters_lie_in_one_tensor),
+        HARNESS_TEST(channels_come_from_the_input),
     };
     cmocka_set_message_output(CM_OUTPUT_TAP);
     return cmocka_run_group_tests(tests, device_open, device_close);
