@@ -94,6 +94,7 @@ t_lib_libcheck_la_SOURCES += \
 	t/lib/generate.c t/lib/generate.h \
 	t/lib/narrow.c t/lib/narrow.h \
 	t/lib/harness.c t/lib/harness.h \
+	t/lib/recorded_fingerprints.c t/lib/recorded_fingerprints.h \
 	t/lib/recorded_lines.c t/lib/recorded_lines.h \
 	t/lib/reference.h t/lib/reference_batch_norm.c t/lib/reference_double_backward.c \
 	t/lib/reference_stack.c \

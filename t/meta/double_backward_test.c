@@ -10,9 +10,8 @@
 #include <stdlib.h>
 
 #include "lib/double_backward.h"
-#include "lib/fingerprint.h"
 #include "lib/harness.h"
-#include "lib/recorded_lines.h"
+#include "lib/recorded_fingerprints.h"
 
 enum { results = 3 };
 static const char *const names[results] = {"dx", "ddy", "dgamma"};
@@ -41,40 +40,18 @@ static void expect_same(const char *what, const hashes *got, const hashes *expec
 
 /* ---- recorded ---- */
 
-static const char *line_of(device *d, size_t index, bool train)
+static const char *run(device *d, const batch_norm_case *c, bool train)
 {
-    const batch_norm_case c = fingerprint_case(index);
-    const hashes h = run_hashed(d, &c, train);
-    return harness_text("%s %s %zux%zux%zu offset %g: dx=%016" PRIx64 " ddy=%016" PRIx64
-                        " dgamma=%016" PRIx64 "\n",
-                        train ? "train" : "eval", bncl_layout_name(c.layout), c.samples, c.channels,
-                        c.positions, c.offset, h.of[0], h.of[1], h.of[2]);
-}
-
-static void record(device *d, const char *path)
-{
-    FILE *file = recorded_lines_begin(
-        path, "# FNV-1a hashes of double backward's results: see t/meta/double_backward_test.c");
-    for (size_t i = 0; i < fingerprint_cases; ++i) {
-        fputs(line_of(d, i, true), file);
-        fputs(line_of(d, i, false), file);
-    }
-    recorded_lines_end(file, path);
+    const hashes h = run_hashed(d, c, train);
+    return harness_text("dx=%016" PRIx64 " ddy=%016" PRIx64 " dgamma=%016" PRIx64, h.of[0], h.of[1],
+                        h.of[2]);
 }
 
 static void same_bits_as_recorded(void **state)
 {
-    device *d = device_of(state);
-    const char *path = getenv("BNCL_TEST_RECORD");
-    if (!d->info.same_bits)
-        harness_note("by what it declares, the device need not give the same bits");
-    if (path != NULL && path[0] != '\0')
-        record(d, path);
-    FILE *file = recorded_lines_open(BNCL_T_DIR "/vectors/double_backward_hashes.txt");
-    for (size_t i = 0; i < (d->small ? fingerprint_small_cases : fingerprint_cases); ++i) {
-        recorded_lines_expect(file, line_of(d, i, true));
-        recorded_lines_expect(file, line_of(d, i, false));
-    }
+    recorded_fingerprints_check(
+        device_of(state), run, "double_backward_hashes.txt",
+        "# FNV-1a hashes of double backward's results: see t/meta/double_backward_test.c");
 }
 
 /* ---- who computes what ---- */
