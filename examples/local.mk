@@ -1,9 +1,12 @@
 # The examples: public headers and -lbncl only.
-EXAMPLES = examples/batch_norm examples/sequence examples/interop examples/fashion_mlp
+EXAMPLES = examples/batch_norm examples/fold examples/sequence examples/interop \
+	examples/fashion_mlp
 noinst_PROGRAMS = $(EXAMPLES)
 examples_cppflags = -I$(top_srcdir)/include
 examples_batch_norm_CPPFLAGS = $(examples_cppflags)
 examples_batch_norm_LDADD = libbncl.la -lm
+examples_fold_CPPFLAGS = $(examples_cppflags)
+examples_fold_LDADD = libbncl.la -lm
 examples_sequence_CPPFLAGS = $(examples_cppflags)
 examples_sequence_LDADD = libbncl.la -lm
 examples_interop_CPPFLAGS = $(examples_cppflags) $(OPENCL_CFLAGS)

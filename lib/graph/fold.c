@@ -22,21 +22,16 @@ static bncl_status read_values(const bncl_graph *graph, bncl_queue *queue, float
     return status == BNCL_OK ? bncl_tensor_read(queue, &values, *out, NULL, err) : status;
 }
 
-/* Adds a layer like `from`, whose operands are the values `inputs`. A layer's own part, `of`, is
-   left empty: it holds operator plans, which each graph makes itself, or batch norm's state, which
-   is not wanted here. */
+/* Adds a layer like `from`, whose operands are the values `inputs`. All of it is copied, but of a
+   Linear, whose part `of` holds its graph's operator plans, and which may get a bias. (A batch norm
+   is never copied.) */
 static bncl_status copy_layer(const bncli_layer *from, const bncl_value *inputs, bool bias,
                               bncl_graph *to, bncl_value *out, bncl_error *err)
 {
     if (from->kind == &bncli_layer_linear)
         return bncl_graph_linear(to, from->name, inputs[0], from->output_shape.dims[0], bias, out,
                                  err);
-    bncli_layer layer = {.kind = from->kind,
-                         .context = from->context,
-                         .input_count = from->input_count,
-                         .input_shape = from->input_shape,
-                         .output_shape = from->output_shape};
-    memcpy(layer.name, from->name, sizeof layer.name);
+    bncli_layer layer = *from;
     memcpy(layer.inputs, inputs, sizeof layer.inputs);
     return bncli_graph_add_layer(to, &layer, out, err);
 }

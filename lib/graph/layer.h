@@ -96,6 +96,8 @@ struct bncli_layer {
     bool frozen;
     size_t parameter_count;
     bncli_parameter parameters[BNCLI_LAYER_PARAMETERS];
+    /* What a kind alone has. Folding copies the layers of other kinds than these two as they are:
+       a third that owns something here must be told apart there. */
     union {
         struct bncl_linear *linear[BNCLI_PLAN_SLOTS];
         bncli_batch_norm_state *batch_norm;

@@ -42,6 +42,28 @@ static void sequence_layouts_agree(void **state)
     command_said(run(0, "sequence"), "largest difference");
 }
 
+static bool holds(const unsigned char *bytes, size_t count, const char *text)
+{
+    for (size_t i = 0; i + strlen(text) <= count; ++i)
+        if (memcmp(bytes + i, text, strlen(text)) == 0)
+            return true;
+    return false;
+}
+
+/* The file has no batch norm's entries. */
+static void folding_gives_the_same(void **state)
+{
+    device_of(state);
+    const char *folder = files_folder(), *path = files_path(folder, "folded");
+    size_t count;
+    command_said(run(0, "fold"), "13 entries in the state dict, 4 after folding");
+    command_said(run(0, harness_text("fold %s", path)), "largest difference");
+    const unsigned char *file = files_read(path, &count);
+    assert_true(holds(file, count, "fc1.bias"));
+    assert_false(holds(file, count, "bn1"));
+    command_said(run(1, "fold /none/a"), "fold: ");
+}
+
 static void interop_works_in_the_callers_memory(void **state)
 {
     device_of(state);
@@ -52,7 +74,7 @@ static void interop_works_in_the_callers_memory(void **state)
 static void without_a_device_they_say_what_helps(void **state)
 {
     device_of(state);
-    const char *const commands[] = {"batch_norm", "sequence", "interop"};
+    const char *const commands[] = {"batch_norm", "sequence", "fold", "interop"};
     for (size_t i = 0; i < sizeof commands / sizeof commands[0]; ++i) {
         const char *command = harness_text("examples/%s", commands[i]);
         const char *output = command_run("OCL_ICD_VENDORS=/nonexistent", 1, command);
@@ -224,6 +246,7 @@ int main(void)
     const struct CMUnitTest tests[] = {
         HARNESS_TEST(batch_norm_tracks_in_training_only),
         HARNESS_TEST(sequence_layouts_agree),
+        HARNESS_TEST(folding_gives_the_same),
         HARNESS_TEST(interop_works_in_the_callers_memory),
         HARNESS_TEST(without_a_device_they_say_what_helps),
         HARNESS_TEST(the_tool_marks_the_device_that_is_taken),
