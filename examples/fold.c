@@ -1,6 +1,6 @@
 /* Folding: a network with batch norms learns what its data look like; for serving, its batch norms
-   become part of the linear layers beside them. The folded network gives the same with fewer layers.
-   With an argument, it is saved in a file of that name. */
+   become part of the linear layers beside them. The folded network gives the same with fewer
+   layers. With an argument, it is saved in a file of that name. */
 #include <math.h>
 #include <stdio.h>
 #include <stdlib.h>

@@ -173,7 +173,7 @@ typedef struct bncl_batch_norm_double_backward {
    Source: S differentiated by hand, with ∂invstd/∂xᵢ = -invstd²·x̂ᵢ/n and, where v does not
    depend on x, ∂Σ(v·x̂)/∂xᵢ = invstd·P(v)ᵢ. Of the statistics as given, |error| is within 30
    roundings of dx, 17 of ddy and 20 of dgamma, with every term of the formulas taken positive and
-   whatever n is.
+   whatever n is; f16 and bf16 have one more, their own, at the store.
 
    Overwrites its outputs, or adds to them; an empty batch has a dgamma of zeros. Enqueues and
    returns; but a plan's first double backward call, through either function, builds the kernels
