@@ -1,9 +1,17 @@
-/* dx, through the batch's statistics or through frozen ones.
+/* dx, through the batch's statistics or through frozen ones, and dresidual. Both from
+   g = activation'(mask)*dy, which is dy where there is no activation: see activation.cl.
 
-     x, dy, dx     lines with strides: see lines.cl; dx may be dy or x
-     coefficients  [5][channels]: see batch_norm_backward_merge.cl
+     x, dy, dx, dresidual  lines with strides: see lines.cl; dx and dresidual may each be dy or x
+     mask                  see mask.cl
+     coefficients          [5][channels]: see batch_norm_backward_merge.cl
 
-   With `accumulate` the gradient is added to what dx holds: 4 bytes more are read. */
+   Traffic per element: 8 bytes read, 4 written; frozen 4 and 4; and 1/8 read of the mask, 4 written
+   of dresidual. What is accumulated is added to what is there: 4 bytes more are read. */
+#define HAS_DX 1
+#define ACCUMULATE_DX 2
+#define HAS_DRESIDUAL 4
+#define ACCUMULATE_DRESIDUAL 8
+
 typedef struct {
     accv hi, lo, k1, k2, k3;
 } dx_coefficients;
@@ -20,15 +28,23 @@ dx_coefficients dx_coefficients_load(__global const acc_t *coefficients, uint ch
     return k;
 }
 
-/* dx = k1*((dy - k2) - ((x - mean_hi) - mean_lo)*k3). Traffic per element: 8 bytes read,
-   4 written. */
+/* What activation and sum, as operations of their own, would leave: zeros keep their signs. */
+void residual_store(accv g, __global storage_t *to, uint have, uint accumulate)
+{
+    store_some(accumulate ? load_some(to, have) + g : g, to, have);
+}
+
+/* dx = k1*((g - k2) - ((x - mean_hi) - mean_lo)*k3), dresidual = g. */
 __kernel void batch_norm_backward_apply(__global const storage_t *x, ulong x_at, ulong x_outer,
                                         ulong x_channel, __global const storage_t *dy,
                                         ulong dy_at, ulong dy_outer, ulong dy_channel,
                                         __global storage_t *dx, ulong dx_at, ulong dx_outer,
-                                        ulong dx_channel, __global const acc_t *coefficients,
-                                        ulong coefficients_at, uint accumulate, uint lines,
-                                        uint length, uint channels)
+                                        ulong dx_channel, __global storage_t *dresidual,
+                                        ulong dresidual_at, ulong dresidual_outer,
+                                        ulong dresidual_channel, __global const uchar *mask,
+                                        ulong mask_at, __global const acc_t *coefficients,
+                                        ulong coefficients_at, uint flags, uint lines, uint length,
+                                        uint channels, acc_t slope)
 {
     const line_part part = line_part_of(lines, length, channels);
     if (part.first >= part.end)
@@ -37,31 +53,43 @@ __kernel void batch_norm_backward_apply(__global const storage_t *x, ulong x_at,
     x += x_at + line_part_begin(part, x_channel);
     dy += dy_at + line_part_begin(part, dy_channel);
     dx += dx_at + line_part_begin(part, dx_channel);
+    dresidual += dresidual_at + line_part_begin(part, dresidual_channel);
+    mask += mask_at;
 
     dx_coefficients k[LINE_VECTORS];
     for (uint u = 0; u < LINE_VECTORS; ++u)
         k[u] = dx_coefficients_load(coefficients, channels, part, u);
-    for (uint line = part.first; line < part.end; ++line)
+    for (uint line = part.first; line < part.end; ++line) {
+        __global const uchar *mask_line = mask + line_part_mask(part, line, length, channels);
         for (uint u = 0; u < LINE_VECTORS; ++u) {
-            const uint have = left(length, part.at + u * VEC);
+            const uint at = part.at + u * VEC;
+            const uint have = left(length, at);
             if (have == 0)
                 break;
-            const accv g = load_some(dy + line * dy_outer + u * VEC, have) - k[u].k2;
+            const accv g = activation_gradient_load(dy + line * dy_outer + u * VEC, have,
+                                                    mask_line, at, ACTIVATION, slope);
             const accv d =
                 (load_some(x + line * x_outer + u * VEC, have) - k[u].hi) - k[u].lo;
-            gradient_store(k[u].k1 * fma(-d, k[u].k3, g), dx + line * dx_outer + u * VEC, have,
-                           accumulate);
+            gradient_store(k[u].k1 * fma(-d, k[u].k3, g - k[u].k2),
+                           dx + line * dx_outer + u * VEC, have, flags & ACCUMULATE_DX);
+            if (flags & HAS_DRESIDUAL)
+                residual_store(g, dresidual + line * dresidual_outer + u * VEC, have,
+                               flags & ACCUMULATE_DRESIDUAL);
         }
+    }
 }
 
-/* dx = k1*dy: frozen statistics do not depend on x. Traffic per element: 4 bytes read,
-   4 written. */
+/* dx = k1*g: frozen statistics do not depend on x; dresidual = g. Either may be absent; without dx
+   there need be no coefficients. */
 __kernel void batch_norm_backward_frozen(__global const storage_t *dy, ulong dy_at, ulong dy_outer,
                                          ulong dy_channel, __global storage_t *dx, ulong dx_at,
                                          ulong dx_outer, ulong dx_channel,
+                                         __global storage_t *dresidual, ulong dresidual_at,
+                                         ulong dresidual_outer, ulong dresidual_channel,
+                                         __global const uchar *mask, ulong mask_at,
                                          __global const acc_t *coefficients,
-                                         ulong coefficients_at, uint accumulate, uint lines,
-                                         uint length, uint channels)
+                                         ulong coefficients_at, uint flags, uint lines,
+                                         uint length, uint channels, acc_t slope)
 {
     const line_part part = line_part_of(lines, length, channels);
     if (part.first >= part.end)
@@ -69,16 +97,30 @@ __kernel void batch_norm_backward_frozen(__global const storage_t *dy, ulong dy_
     coefficients += coefficients_at;
     dy += dy_at + line_part_begin(part, dy_channel);
     dx += dx_at + line_part_begin(part, dx_channel);
+    dresidual += dresidual_at + line_part_begin(part, dresidual_channel);
+    mask += mask_at;
 
     accv k1[LINE_VECTORS];
-    for (uint u = 0; u < LINE_VECTORS; ++u)
-        k1[u] = line_coefficient(coefficients, 2, channels, part, u);
-    for (uint line = part.first; line < part.end; ++line)
+    for (uint u = 0; u < LINE_VECTORS; ++u) {
+        k1[u] = 0.0f;
+        if (flags & HAS_DX)
+            k1[u] = line_coefficient(coefficients, 2, channels, part, u);
+    }
+    for (uint line = part.first; line < part.end; ++line) {
+        __global const uchar *mask_line = mask + line_part_mask(part, line, length, channels);
         for (uint u = 0; u < LINE_VECTORS; ++u) {
-            const uint have = left(length, part.at + u * VEC);
+            const uint at = part.at + u * VEC;
+            const uint have = left(length, at);
             if (have == 0)
                 break;
-            gradient_store(k1[u] * load_some(dy + line * dy_outer + u * VEC, have),
-                           dx + line * dx_outer + u * VEC, have, accumulate);
+            const accv g = activation_gradient_load(dy + line * dy_outer + u * VEC, have,
+                                                    mask_line, at, ACTIVATION, slope);
+            if (flags & HAS_DX)
+                gradient_store(k1[u] * g, dx + line * dx_outer + u * VEC, have,
+                               flags & ACCUMULATE_DX);
+            if (flags & HAS_DRESIDUAL)
+                residual_store(g, dresidual + line * dresidual_outer + u * VEC, have,
+                               flags & ACCUMULATE_DRESIDUAL);
         }
+    }
 }

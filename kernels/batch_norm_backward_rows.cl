@@ -1,13 +1,16 @@
-/* The sums of backward over tiles, channels innermost: sum dy and sum dy*((x - mean_hi) - mean_lo).
+/* The sums of backward over tiles, channels innermost: sum g and sum g*((x - mean_hi) - mean_lo),
+   where g is dy behind the activation: see activation.cl.
 
      x, dy    [count][channels], each with its own stride from row to row; blocks and tiles as in
               batch_norm_statistics_rows.cl
-     partial  [4][tiles][channels]: sum dy, its rounding error, sum dy*(x-mean), its rounding error
+     mask     lines of `channels` elements: see mask.cl
+     partial  [4][tiles][channels]: sum g, its rounding error, sum g*(x-mean), its rounding error
 
    Leaf: 16 rows; in it rows r = k (mod 4) add in order to chain k. All chains of a tile add in
    order as sums of two floats: at most three roundings of a plain sum are left in a tile's.
 
-   Grid: channel blocks x tiles. Traffic per element: 8 bytes read; 16/1024 written. */
+   Grid: channel blocks x tiles. Traffic per element: 8 bytes read, and 1/8 of the
+   mask; 16/1024 written. */
 #ifndef CHANNEL_VECTORS
 #define CHANNEL_VECTORS 1
 #endif
@@ -21,10 +24,20 @@ typedef struct {
     accv hi, lo;
 } channel_mean;
 
+/* The rows' places in the mask: the first row's line, the bytes from line to line, and the block's
+   first element in each. */
+typedef struct {
+    __global const uchar *line;
+    uint bytes, at;
+    acc_t slope;
+} mask_rows;
+
+/* Adds row r, counted from where x, dy and the mask's lines begin. */
 leaf_sums leaf_add(leaf_sums sums, __global const storage_t *x, __global const storage_t *dy,
-                   uint have, channel_mean mean)
+                   mask_rows mask, uint r, uint have, channel_mean mean)
 {
-    const accv g = load_some(dy, have);
+    const accv g = activation_gradient_load(dy, have, mask.line + r * (size_t)mask.bytes, mask.at,
+                                            ACTIVATION, mask.slope);
     sums.s += g;
     sums.q = fma(g, (load_some(x, have) - mean.hi) - mean.lo, sums.q);
     return sums;
@@ -43,25 +56,25 @@ tile_sums tile_collect(tile_sums sums, leaf_sums chain)
 }
 
 tile_sums leaf_collect(tile_sums sums, __global const storage_t *x, ulong x_outer,
-                       __global const storage_t *dy, ulong dy_outer, uint rows, uint have,
-                       channel_mean mean)
+                       __global const storage_t *dy, ulong dy_outer, mask_rows mask, uint rows,
+                       uint have, channel_mean mean)
 {
     leaf_sums zero, k0, k1, k2, k3;
     zero.s = zero.q = 0.0f;
     k0 = k1 = k2 = k3 = zero;
     uint r = 0;
     for (; r + 4 <= rows; r += 4, x += 4 * x_outer, dy += 4 * dy_outer) {
-        k0 = leaf_add(k0, x, dy, have, mean);
-        k1 = leaf_add(k1, x + x_outer, dy + dy_outer, have, mean);
-        k2 = leaf_add(k2, x + 2 * x_outer, dy + 2 * dy_outer, have, mean);
-        k3 = leaf_add(k3, x + 3 * x_outer, dy + 3 * dy_outer, have, mean);
+        k0 = leaf_add(k0, x, dy, mask, r, have, mean);
+        k1 = leaf_add(k1, x + x_outer, dy + dy_outer, mask, r + 1, have, mean);
+        k2 = leaf_add(k2, x + 2 * x_outer, dy + 2 * dy_outer, mask, r + 2, have, mean);
+        k3 = leaf_add(k3, x + 3 * x_outer, dy + 3 * dy_outer, mask, r + 3, have, mean);
     }
     if (r < rows)
-        k0 = leaf_add(k0, x, dy, have, mean);
+        k0 = leaf_add(k0, x, dy, mask, r, have, mean);
     if (r + 1 < rows)
-        k1 = leaf_add(k1, x + x_outer, dy + dy_outer, have, mean);
+        k1 = leaf_add(k1, x + x_outer, dy + dy_outer, mask, r + 1, have, mean);
     if (r + 2 < rows)
-        k2 = leaf_add(k2, x + 2 * x_outer, dy + 2 * dy_outer, have, mean);
+        k2 = leaf_add(k2, x + 2 * x_outer, dy + 2 * dy_outer, mask, r + 2, have, mean);
     sums = tile_collect(sums, k0);
     sums = tile_collect(sums, k1);
     sums = tile_collect(sums, k2);
@@ -73,8 +86,9 @@ __kernel void batch_norm_backward_rows(__global const storage_t *x, ulong x_at, 
                                        ulong dy_outer, ulong dy_channel,
                                        __global const acc_t *mean_hi, ulong mean_hi_at,
                                        __global const acc_t *mean_lo, ulong mean_lo_at,
+                                       __global const uchar *mask, ulong mask_at,
                                        __global acc_t *partial, ulong partial_at, uint has_lo,
-                                       uint channels, uint count, uint tiles)
+                                       uint channels, uint count, uint tiles, acc_t slope)
 {
     const uint first_channel = (uint)get_global_id(0) * (VEC * CHANNEL_VECTORS);
     const uint tile = (uint)get_global_id(1);
@@ -84,6 +98,9 @@ __kernel void batch_norm_backward_rows(__global const storage_t *x, ulong x_at, 
     const uint rows = min((uint)TILE, count - first_row);
     x += x_at + first_row * x_outer + first_channel * x_channel;
     dy += dy_at + first_row * dy_outer + first_channel * dy_channel;
+    mask_rows lines;
+    lines.bytes = mask_line_bytes(channels);
+    lines.slope = slope;
     mean_hi += mean_hi_at + first_channel;
     mean_lo += mean_lo_at + first_channel;
 
@@ -100,8 +117,10 @@ __kernel void batch_norm_backward_rows(__global const storage_t *x, ulong x_at, 
             const uint have = left(channels, first_channel + u * VEC);
             if (have == 0)
                 break;
+            lines.line = mask + mask_at + (size_t)(first_row + r) * lines.bytes;
+            lines.at = first_channel + u * VEC;
             all[u] = leaf_collect(all[u], x + r * x_outer + u * VEC, x_outer,
-                                  dy + r * dy_outer + u * VEC, dy_outer,
+                                  dy + r * dy_outer + u * VEC, dy_outer, lines,
                                   min((uint)LEAF, rows - r), have, mean[u]);
         }
 

@@ -43,6 +43,12 @@ size_t line_part_begin(line_part p, ulong channel)
     return p.at + p.channel * channel;
 }
 
+/* Where line `line` of the part's channel begins in a mask, in bytes: see mask.cl. */
+size_t line_part_mask(line_part p, uint line, uint length, uint channels)
+{
+    return ((size_t)line * (CHANNELS_INNERMOST ? 1 : channels) + p.channel) * ((length + 7) / 8);
+}
+
 /* Coefficient k of the part's u-th vector. */
 accv line_coefficient(__global const acc_t *coefficients, uint k, uint channels, line_part p,
                         uint u)

@@ -30,11 +30,12 @@ typedef ACC acc_t;
 #define JOIN_(a, b) a##b
 #define JOIN(a, b) JOIN_(a, b)
 
-/* Vectors of acc_t and of bits, and what is written otherwise with one element. CHOOSE is select:
-   b where the condition holds. */
+/* Vectors of acc_t, of bits and of what comparisons of accv give, and what is written otherwise with
+   one element. CHOOSE is select: b where the condition holds. */
 #if VEC == 1
 typedef acc_t accv;
 typedef uint bitsv;
+typedef int condv;
 #define VLOAD(p) (*(p))
 #define VSTORE(v, p) (*(p) = (v))
 #define ANY(condition) (condition)
@@ -43,6 +44,11 @@ typedef uint bitsv;
 #else
 typedef JOIN(ACC, VEC) accv;
 typedef JOIN(uint, VEC) bitsv;
+#ifdef DTYPE_F64
+typedef JOIN(long, VEC) condv;
+#else
+typedef JOIN(int, VEC) condv;
+#endif
 #define VLOAD(p) JOIN(vload, VEC)(0, p)
 #define VSTORE(v, p) JOIN(vstore, VEC)(v, 0, p)
 #define ANY(condition) any(condition)
@@ -153,6 +159,18 @@ void acc_store_some(accv v, __global acc_t *p, uint have)
     for (uint i = 0; i < VEC; ++i)
         if (i < have)
             p[i] = part[i];
+#endif
+}
+
+/* The values that v has once it is stored: what an operation of its own would read back. */
+accv round_to_storage(accv v)
+{
+#if defined(DTYPE_F16) || defined(DTYPE_BF16)
+    ushort stored[VEC];
+    STOREV(v, (storage_t *)stored);
+    return LOADV((const storage_t *)stored);
+#else
+    return v;
 #endif
 }
 

@@ -91,6 +91,7 @@ t_lib_libcheck_la_SOURCES += \
 	t/lib/double_backward.c t/lib/double_backward.h \
 	t/lib/double_backward_check.c t/lib/double_backward_check.h \
 	t/lib/fingerprint.c t/lib/fingerprint.h \
+	t/lib/fused.c t/lib/fused.h \
 	t/lib/generate.c t/lib/generate.h \
 	t/lib/narrow.c t/lib/narrow.h \
 	t/lib/harness.c t/lib/harness.h \
@@ -111,7 +112,7 @@ device_tests += \
 	t/op/batch_norm_backward_test t/op/batch_norm_double_backward_dtypes_test \
 	t/op/batch_norm_double_backward_test \
 	t/op/batch_norm_dtypes_test t/op/batch_norm_edge_test \
-	t/op/batch_norm_forward_test \
+	t/op/batch_norm_forward_test t/op/batch_norm_fused_test \
 	t/op/batch_norm_refused_test t/op/batch_norm_shape_test t/op/batch_norm_strides_test \
 	t/op/cross_entropy_test \
 	t/op/elementwise_test t/op/linear_test t/op/pytorch_batch_norm_test \

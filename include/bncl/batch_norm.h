@@ -1,5 +1,6 @@
 /* Batch normalization, as torch.nn.BatchNorm1d: forward and backward, with the batch's own
-   statistics or with running ones.
+   statistics or with running ones; and with what often follows it, the sum with another tensor and
+   an activation, in the same pass over memory.
 
    Per channel, over the n values that share it (n = N, N·L or N·H·W):
      mean = Σx/n    var = Σ(x-mean)²/n    invstd = 1/√(var+eps)    y = (x-mean)·invstd·gamma + beta
@@ -16,6 +17,7 @@
 #include <stdbool.h>
 #include <stdint.h>
 
+#include <bncl/activation.h>
 #include <bncl/context.h>
 #include <bncl/event.h>
 #include <bncl/export.h>
@@ -33,9 +35,10 @@ typedef struct bncl_batch_norm_options {
     double eps;      /* added to var under the root; not validated (negative may give NaN) */
     double momentum; /* the weight of the NEW value; any number */
     bool cumulative; /* PyTorch's momentum=None: the weight is 1/num_batches_tracked instead */
+    bncl_activation activation; /* of y; see bncl_batch_norm_mask_bytes */
 } bncl_batch_norm_options;
 
-/* PyTorch's defaults: eps 1e-5, momentum 0.1, not cumulative. */
+/* PyTorch's defaults: eps 1e-5, momentum 0.1, not cumulative, no activation. */
 BNCL_API bncl_batch_norm_options bncl_batch_norm_options_default(void);
 
 /* Plans batch norm for inputs of `rank` dims in the given layout: [N,C], [N,C,L], [N,L,C],
@@ -54,16 +57,31 @@ BNCL_API bncl_status bncl_batch_norm_create(bncl_context *context, bncl_layout l
 /* NULL is fine. */
 BNCL_API void bncl_batch_norm_destroy(bncl_batch_norm *plan);
 
-/* What a forward call reads and writes. x and y have the plan's shape and dtype; all others are
-   [C], f32 (f64 with x of f64). Tensors with a NULL buffer are absent.
+/* Bytes of the mask of a plan with an activation, one bit an element: 1 where the gradient passes
+   the activation (of LEAKY_RELU: passes as it is). Forward writes it, and it is all that backward
+   must know of y. As a tensor it is BNCL_U8 of rank 1.
 
-   x and y may have strides, each its own: padding between rows or samples, a slice of the channels.
-   The fastest dim must be dense; dims before the channel's must lie evenly, as in one dim of them
-   all. y may be x itself (in place), which a later backward call then lacks; else they must not
-   overlap. */
+   Each line of memory begins a byte: a line is a row of channels with NC, NLC and NHWC, and with
+   NCL and NCHW a channel's L or H·W values in a sample (where that is one value, a row of channels
+   again). Element i of a line is bit i%8, of value 1 << i%8, of the line's byte i/8; unused bits of
+   its last byte are 0. Lines follow each other in the order of a dense x, whatever x's strides are,
+   (length + 7)/8 bytes each. So the mask, too, is the same bits on every device.
+
+   0 for NULL, and for a plan without an activation. Does not block. */
+BNCL_API size_t bncl_batch_norm_mask_bytes(const bncl_batch_norm *plan);
+
+/* What a forward call reads and writes. x, y and residual have the plan's shape and dtype; all
+   others but the mask are [C], f32 (f64 with x of f64). Tensors with a NULL buffer are absent.
+
+   x, y and residual may have strides, each its own: padding between rows or samples, a slice of the
+   channels. The fastest dim must be dense; dims before the channel's must lie evenly, as in one dim
+   of them all. y may be x itself (in place), which a later backward call then lacks, or residual;
+   else they must not overlap. */
 typedef struct bncl_batch_norm_forward {
     bncl_tensor x;            /* in */
     bncl_tensor y;            /* out */
+    bncl_tensor residual;     /* in: added before the activation; absent: nothing is */
+    bncl_tensor mask;         /* out, of a plan with an activation: for backward; may be absent */
     bncl_tensor gamma;        /* in; absent: 1 */
     bncl_tensor beta;         /* in; absent: 0 */
     bncl_tensor running_mean; /* in (eval), in and out (train); absent: not tracked */
@@ -80,7 +98,12 @@ typedef struct bncl_batch_norm_forward {
                                      running statistics are present */
 } bncl_batch_norm_forward;
 
-/* Normalizes with the batch's statistics and updates the running ones, if present. Enqueues and
+/* y = activation(batch norm + residual), with the bits that batch norm, bncl_add and
+   bncl_activation_forward give one after another: with f16 and bf16 the norm is rounded to them
+   before the residual is added, and the sum before the activation. The activation and the residual
+   change nothing else.
+
+   Normalizes with the batch's statistics and updates the running ones, if present. Enqueues and
    returns. A failed call leaves running statistics and num_batches_tracked as they were. An empty
    batch leaves the statistics, but counts. A channel of one value repeated gives y = beta exactly;
    one NaN or infinity makes its channel's y NaN and touches no other. Σ(x-mean)² of a channel
@@ -101,12 +124,14 @@ BNCL_API bncl_status bncl_batch_norm_forward_eval(bncl_batch_norm *plan, bncl_qu
                                                   const bncl_batch_norm_forward *args,
                                                   const bncl_sync *sync, bncl_error *err);
 
-/* What a backward call reads and writes. dx, dgamma and dbeta may each be absent. x and dy have the
-   plan's shape and dtype, dx too, and may have strides as in a forward call; all others are [C],
-   f32 (f64 with x of f64). dx may be the same tensor as dy or x. */
+/* What a backward call reads and writes. dx, dresidual, dgamma and dbeta may each be absent. x, dy,
+   dx and dresidual have the plan's shape and dtype and may have strides as in a forward call; all
+   others but the mask are [C], f32 (f64 with x of f64). dx and dresidual may each be the same
+   tensor as dy or x, but must not overlap each other. */
 typedef struct bncl_batch_norm_backward {
     bncl_tensor x;            /* in: the forward call's */
     bncl_tensor dy;           /* in */
+    bncl_tensor mask;         /* in, of a plan with an activation: what the forward call wrote */
     bncl_tensor gamma;        /* in; absent: 1 */
     bncl_tensor running_mean; /* in (eval) */
     bncl_tensor running_var;  /* in (eval) */
@@ -114,23 +139,27 @@ typedef struct bncl_batch_norm_backward {
     bncl_tensor save_mean_lo;
     bncl_tensor save_invstd;
     bncl_tensor dx;             /* out */
+    bncl_tensor dresidual;      /* out: the gradient of what was added */
     bncl_tensor dgamma;         /* out */
     bncl_tensor dbeta;          /* out */
     bool accumulate_dx;         /* adds to dx, instead of overwriting it */
+    bool accumulate_dresidual;  /* adds to dresidual */
     bool accumulate_parameters; /* adds to dgamma and dbeta */
 } bncl_batch_norm_backward;
 
-/* The gradient through batch statistics: with x̂ = (x-mean)·invstd,
-     dbeta = Σdy    dgamma = Σdy·x̂    dx = gamma·invstd·(dy - dbeta/n - x̂·dgamma/n)
-   Overwrites its outputs, or adds to them. Enqueues and returns. Errors: ARGUMENT, SHAPE, DTYPE,
-   UNSUPPORTED (strides), OPENCL. */
+/* The gradient through batch statistics: with x̂ = (x-mean)·invstd and g = dy, or with an activation
+   g = what bncl_activation_backward makes of dy and the mask,
+     dbeta = Σg    dgamma = Σg·x̂    dx = gamma·invstd·(g - dbeta/n - x̂·dgamma/n)    dresidual = g
+   with the bits of the two calls one after the other. Overwrites its outputs, or adds to them.
+   Enqueues and returns. Errors: ARGUMENT (a mask that lacks, or is too many, or shares bytes with
+   another tensor, too), SHAPE, DTYPE, UNSUPPORTED (strides), OPENCL. */
 BNCL_API bncl_status bncl_batch_norm_backward_train(bncl_batch_norm *plan, bncl_queue *queue,
                                                     const bncl_batch_norm_backward *args,
                                                     const bncl_sync *sync, bncl_error *err);
 
-/* The gradient through running statistics, which do not depend on x: dx = dy·gamma·invstd with
-   invstd from running_var; dgamma and dbeta as above. Without running statistics (both absent) the
-   same as bncl_batch_norm_backward_train. Errors: as there. */
+/* The gradient through running statistics, which do not depend on x: dx = g·gamma·invstd with
+   invstd from running_var; dgamma, dbeta and dresidual as above. Without running statistics (both
+   absent) the same as bncl_batch_norm_backward_train. Errors: as there. */
 BNCL_API bncl_status bncl_batch_norm_backward_eval(bncl_batch_norm *plan, bncl_queue *queue,
                                                    const bncl_batch_norm_backward *args,
                                                    const bncl_sync *sync, bncl_error *err);
@@ -179,8 +208,9 @@ typedef struct bncl_batch_norm_double_backward {
    returns; but a plan's first double backward call, through either function, builds the kernels
    (about a second, the first time a context needs them) and the workspace of both, so that plans
    which make none do not pay for them. Errors: ARGUMENT (dx and ddy that share elements, too),
-   SHAPE, DTYPE, UNSUPPORTED (strides), MEMORY, OPENCL; of the first call also NO_COMPILER, BUILD,
-   DEVICE_MEMORY. */
+   SHAPE, DTYPE, UNSUPPORTED (strides; a plan with an activation, which has no double backward: run
+   the activation as an operation of its own), MEMORY, OPENCL; of the first call also NO_COMPILER,
+   BUILD, DEVICE_MEMORY. */
 BNCL_API bncl_status bncl_batch_norm_double_backward_train(
     bncl_batch_norm *plan, bncl_queue *queue, const bncl_batch_norm_double_backward *args,
     const bncl_sync *sync, bncl_error *err);

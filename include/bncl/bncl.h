@@ -2,6 +2,7 @@
 #ifndef BNCL_BNCL_H
 #define BNCL_BNCL_H
 
+#include <bncl/activation.h>
 #include <bncl/batch_norm.h>
 #include <bncl/buffer.h>
 #include <bncl/context.h>

@@ -1,7 +1,9 @@
-/* Operations on tensors of any shape, element by element: ReLU, and the sum of two tensors. */
+/* Operations on tensors of any shape, element by element: activations, and the sum of two
+   tensors. */
 #ifndef BNCL_ELEMENTWISE_H
 #define BNCL_ELEMENTWISE_H
 
+#include <bncl/activation.h>
 #include <bncl/context.h>
 #include <bncl/event.h>
 #include <bncl/export.h>
@@ -11,18 +13,42 @@
 
 BNCL_BEGIN_DECLS
 
-/* The kernels of this header on one context; any number of elements. One thread at a time. */
+/* The kernels of this header on one context for tensors of one dtype; any number of elements. One
+   thread at a time. */
 typedef struct bncl_elementwise bncl_elementwise;
 
-/* The caller owns *out. Errors: ARGUMENT, NO_COMPILER, BUILD, MEMORY, OPENCL. */
-BNCL_API bncl_status bncl_elementwise_create(bncl_context *context, bncl_elementwise **out,
-                                             bncl_error *err);
+/* dtype is f32; f16 or bf16, which are computed with in f32 and rounded once; or f64, where the
+   device has it (else UNSUPPORTED). The caller owns *out.
+   Errors: ARGUMENT, DTYPE, UNSUPPORTED, NO_COMPILER, BUILD, MEMORY, OPENCL. */
+BNCL_API bncl_status bncl_elementwise_create(bncl_context *context, bncl_dtype dtype,
+                                             bncl_elementwise **out, bncl_error *err);
 
 /* NULL is fine. */
 BNCL_API void bncl_elementwise_destroy(bncl_elementwise *op);
 
-/* y = max(x, 0), NaN stays NaN: torch.nn.ReLU. x and y: as many elements, f32; may be the same
-   tensor. Enqueues and returns. Errors: ARGUMENT, SHAPE, DTYPE, OPENCL. */
+/* y = activation(x): see activation.h. x and y: as many elements, of the operation's dtype; may be
+   the same tensor. mask, which may be absent (a NULL buffer) or NULL: BNCL_U8, for n elements
+   (n + 7)/8 of them; it gets a bit an element, 1 where the gradient passes (of LEAKY_RELU: as it
+   is), element i in bit i%8 of byte i/8, unused bits 0. That is one line of all elements, where the
+   mask of batch norm (see bncl_batch_norm_mask_bytes) begins a byte with each of its lines. With
+   NONE all bits are 1. Enqueues and returns. Errors: ARGUMENT (an activation that activation.h
+   refuses, a mask that shares bytes with x or y), SHAPE, DTYPE, OPENCL. */
+BNCL_API bncl_status bncl_activation_forward(bncl_elementwise *op, bncl_queue *queue,
+                                             const bncl_activation *activation,
+                                             const bncl_tensor *x, const bncl_tensor *y,
+                                             const bncl_tensor *mask, const bncl_sync *sync,
+                                             bncl_error *err);
+
+/* dx = dy where the mask has a 1; else 0, or dy·negative_slope of LEAKY_RELU. mask is what the
+   forward call wrote; dx may be dy. Enqueues and returns. Errors: as bncl_activation_forward. */
+BNCL_API bncl_status bncl_activation_backward(bncl_elementwise *op, bncl_queue *queue,
+                                              const bncl_activation *activation,
+                                              const bncl_tensor *mask, const bncl_tensor *dy,
+                                              const bncl_tensor *dx, const bncl_sync *sync,
+                                              bncl_error *err);
+
+/* y = max(x, 0), NaN stays NaN: torch.nn.ReLU. x and y: as many elements, of the operation's dtype;
+   may be the same tensor. Enqueues and returns. Errors: ARGUMENT, SHAPE, DTYPE, OPENCL. */
 BNCL_API bncl_status bncl_relu_forward(bncl_elementwise *op, bncl_queue *queue,
                                        const bncl_tensor *x, const bncl_tensor *y,
                                        const bncl_sync *sync, bncl_error *err);

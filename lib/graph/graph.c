@@ -93,7 +93,7 @@ bncl_status bncl_graph_plan(bncl_graph *graph, bncl_value output, uint64_t seed,
         return bncli_fail(err, BNCL_ERROR_ARGUMENT, "%d is no value that a layer gives", output);
     status = check_all_used(graph, output, err);
     if (status == BNCL_OK && graph->elementwise == NULL)
-        status = bncl_elementwise_create(graph->context, &graph->elementwise, err);
+        status = bncl_elementwise_create(graph->context, BNCL_F32, &graph->elementwise, err);
     if (status == BNCL_OK)
         status = bncli_parameters_create(graph, seed, queue, err);
     if (status != BNCL_OK)

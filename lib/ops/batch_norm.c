@@ -5,7 +5,8 @@
 
 #include "base/alloc.h"
 #include "base/error.h"
-#include "runtime/context.h"
+#include "ops/activation.h"
+#include "ops/operand.h"
 #include "tensor/dtype.h"
 #include "tensor/size.h"
 
@@ -35,20 +36,24 @@ static bncl_status create_workspace(bncl_batch_norm *plan, bncl_error *err)
 }
 
 static bncl_status check_create(bncl_context *context, bncl_dtype dtype, const size_t *dims,
-                                bncl_batch_norm **out, bncl_error *err)
+                                const bncl_batch_norm_options *options, bncl_batch_norm **out,
+                                bncl_error *err)
 {
     if (context == NULL || dims == NULL || out == NULL)
         return bncli_fail(err, BNCL_ERROR_ARGUMENT, "context, dims or out is NULL");
-    const bncli_dtype_facts *facts = bncli_dtype_facts_of(dtype);
-    if (facts == NULL || !facts->in_kernels)
-        return bncli_fail(err, BNCL_ERROR_DTYPE,
-                          "batch norm: expected f32, f16, bf16 or f64, got %s",
-                          bncl_dtype_name(dtype));
-    if (facts->needs_fp64 && !bncli_context_facts(context)->has_fp64)
-        return bncli_fail(err, BNCL_ERROR_UNSUPPORTED,
-                          "batch norm: %s needs a device with double precision, this one has none",
-                          facts->name);
-    return BNCL_OK;
+    bncl_status status = bncli_values_check(context, dtype, "batch norm", err);
+    return status == BNCL_OK && options != NULL ? bncli_activation_check(&options->activation, err)
+                                                : status;
+}
+
+/* Lines of a mask are the elementwise kernels' lines: see kernels/lines.cl. */
+static size_t mask_bytes(const bncl_batch_norm *plan)
+{
+    const bncli_geometry *g = &plan->geometry;
+    if (!bncli_batch_norm_is_active(plan))
+        return 0;
+    return g->inner == 1 ? g->outer * bncli_mask_line_bytes(g->channels)
+                         : g->outer * g->channels * bncli_mask_line_bytes(g->inner);
 }
 
 bncl_status bncl_batch_norm_create(bncl_context *context, bncl_layout layout, bncl_dtype dtype,
@@ -57,7 +62,7 @@ bncl_status bncl_batch_norm_create(bncl_context *context, bncl_layout layout, bn
                                    bncl_error *err)
 {
     bncli_error_clear(err);
-    bncl_status status = check_create(context, dtype, dims, out, err);
+    bncl_status status = check_create(context, dtype, dims, options, out, err);
     bncli_geometry geometry;
     if (status == BNCL_OK)
         status = bncli_geometry_of(layout, rank, dims, &geometry, err);
@@ -76,6 +81,7 @@ bncl_status bncl_batch_norm_create(bncl_context *context, bncl_layout layout, bn
     memcpy(plan->dims, dims, (size_t)rank * sizeof *dims);
     plan->geometry = geometry;
     plan->tiles = (geometry.count + BNCLI_TILE - 1) / BNCLI_TILE;
+    plan->mask_bytes = mask_bytes(plan);
     status = bncli_batch_norm_choose(plan, err);
     if (status == BNCL_OK)
         status = create_workspace(plan, err);
@@ -98,6 +104,16 @@ void bncl_batch_norm_destroy(bncl_batch_norm *plan)
     bncli_free(plan);
 }
 
+size_t bncl_batch_norm_mask_bytes(const bncl_batch_norm *plan)
+{
+    return plan != NULL ? plan->mask_bytes : 0;
+}
+
+bncli_argument bncli_batch_norm_low(const bncl_batch_norm *plan)
+{
+    return bncli_batch_norm_real(plan, bncli_activation_low(&plan->options.activation));
+}
+
 bncli_argument bncli_batch_norm_real(const bncl_batch_norm *plan, double value)
 {
     return plan->accumulator == BNCL_F64 ? bncli_arg_double(value) : bncli_arg_float(value);
@@ -106,6 +122,8 @@ bncli_argument bncli_batch_norm_real(const bncl_batch_norm *plan, double value)
 bncli_argument bncli_batch_norm_arg(const bncl_batch_norm *plan, const bncl_tensor *tensor)
 {
     bncli_strides strides = {0, 0};
+    if (!bncli_present(tensor))
+        return bncli_arg_strided(tensor, 0, 0);
     if (bncli_geometry_strides(plan->layout, &plan->geometry, tensor, "", &strides, NULL) !=
         BNCL_OK)
         return bncli_arg_strided(tensor, 0, 0); /* not after the check */

@@ -31,7 +31,14 @@ typedef enum bncli_batch_norm_step {
     BNCLI_BATCH_NORM_STEPS
 } bncli_batch_norm_step;
 
-/* Flags of the merging kernels, as the .cl files name them. */
+/* Flags of the applying and merging kernels, as the .cl files name them. */
+enum { BNCLI_HAS_RESIDUAL = 1, BNCLI_HAS_MASK = 2 };
+enum {
+    BNCLI_HAS_DX = 1,
+    BNCLI_ACCUMULATE_DX = 2,
+    BNCLI_HAS_DRESIDUAL = 4,
+    BNCLI_ACCUMULATE_DRESIDUAL = 8
+};
 enum { BNCLI_HAS_GAMMA = 1, BNCLI_HAS_BETA = 2, BNCLI_HAS_SAVE = 4 };
 enum { BNCLI_HAS_DGAMMA = 2, BNCLI_HAS_DBETA = 4, BNCLI_FROZEN = 8, BNCLI_ACCUMULATE = 16 };
 
@@ -44,7 +51,8 @@ struct bncl_batch_norm {
     int rank;
     size_t dims[BNCL_MAX_RANK];
     bncli_geometry geometry;
-    size_t tiles; /* of a channel */
+    size_t tiles;      /* of a channel */
+    size_t mask_bytes; /* 0 without an activation */
     bncli_tuning tuning;
     bncl_buffer *workspace;
     bncl_tensor partial;             /* [4][tiles][channels] in the workspace */
@@ -80,11 +88,20 @@ bncl_status bncli_batch_norm_check_double_backward(const bncl_batch_norm *plan,
                                                    const bncl_batch_norm_double_backward *args,
                                                    bncli_statistics statistics, bncl_error *err);
 
-/* A checked tensor of the plan's shape as a kernel argument, with its strides. */
+/* A checked tensor of the plan's shape, or an absent one, as a kernel argument with its strides. */
 bncli_argument bncli_batch_norm_arg(const bncl_batch_norm *plan, const bncl_tensor *tensor);
 
 /* A number as a kernel argument of the accumulator's dtype. */
 bncli_argument bncli_batch_norm_real(const bncl_batch_norm *plan, double value);
+
+/* Whether y has an activation. */
+static inline bool bncli_batch_norm_is_active(const bncl_batch_norm *plan)
+{
+    return plan->options.activation.kind != BNCL_ACTIVATION_NONE;
+}
+
+/* The activation's number that kernels call low, and in backward slope. */
+bncli_argument bncli_batch_norm_low(const bncl_batch_norm *plan);
 
 /* Runs one step of the plan on its grid. */
 bncl_status bncli_batch_norm_step_run(bncl_batch_norm *plan, bncli_batch_norm_step step,

@@ -1,4 +1,5 @@
-/* Backward: the sums Σdy and Σdy·(x-mean), dgamma and dbeta from them, then dx. */
+/* Backward: of g, which is dy behind the activation, the sums Σg and Σg·(x-mean), dgamma and dbeta
+   from them, then dx and dresidual: which may take dy's place, as by then the sums have read it. */
 #include "ops/batch_norm.h"
 
 #include "base/error.h"
@@ -17,17 +18,18 @@ static bncl_status run_sums(bncl_batch_norm *plan, bncl_queue *queue,
                             bncl_error *err)
 {
     const bncli_geometry *g = &plan->geometry;
-    bncli_argument arguments[10] = {
+    bncli_argument arguments[12] = {
         bncli_batch_norm_arg(plan, &args->x), bncli_batch_norm_arg(plan, &args->dy),
         bncli_arg_tensor(stats->mean),        bncli_arg_tensor(stats->mean_lo),
-        bncli_arg_tensor(&plan->partial),     bncli_arg_uint(!stats->frozen),
-        bncli_arg_uint(g->channels),
+        bncli_arg_tensor(&args->mask),        bncli_arg_tensor(&plan->partial),
+        bncli_arg_uint(!stats->frozen),       bncli_arg_uint(g->channels),
     };
-    size_t count = 7;
+    size_t count = 8;
     if (g->inner != 1)
         arguments[count++] = bncli_arg_uint(g->inner);
     arguments[count++] = bncli_arg_uint(g->count);
     arguments[count++] = bncli_arg_uint(plan->tiles);
+    arguments[count++] = bncli_batch_norm_low(plan);
     return bncli_batch_norm_step_run(plan, BNCLI_BACKWARD_SUMS, queue, arguments, count, NULL, err);
 }
 
@@ -59,36 +61,37 @@ static bncl_status run_merge(bncl_batch_norm *plan, bncl_queue *queue,
                                      BNCLI_COUNT(arguments), signal, err);
 }
 
+/* dx and dresidual. The kernel for frozen statistics is that of batch statistics without x; without
+   dx it reads no coefficients, and serves both. */
 static bncl_status run_apply(bncl_batch_norm *plan, bncl_queue *queue,
                              const bncl_batch_norm_backward *args, bool frozen, bncl_event **signal,
                              bncl_error *err)
 {
     const bncli_geometry *g = &plan->geometry;
-    const bool rows = g->inner == 1;
-    const bncli_argument accumulate = bncli_arg_uint(args->accumulate_dx);
-    const bncli_argument lines = bncli_arg_uint(g->outer);
-    const bncli_argument length = bncli_arg_uint(rows ? g->channels : g->inner);
-    if (frozen) {
-        const bncli_argument arguments[] = {bncli_batch_norm_arg(plan, &args->dy),
-                                            bncli_batch_norm_arg(plan, &args->dx),
-                                            bncli_arg_tensor(&plan->coefficients),
-                                            accumulate,
-                                            lines,
-                                            length,
-                                            bncli_arg_uint(g->channels)};
-        return bncli_batch_norm_step_run(plan, BNCLI_BACKWARD_APPLY_FROZEN, queue, arguments,
-                                         BNCLI_COUNT(arguments), signal, err);
-    }
-    const bncli_argument arguments[] = {bncli_batch_norm_arg(plan, &args->x),
-                                        bncli_batch_norm_arg(plan, &args->dy),
-                                        bncli_batch_norm_arg(plan, &args->dx),
-                                        bncli_arg_tensor(&plan->coefficients),
-                                        accumulate,
-                                        lines,
-                                        length,
-                                        bncli_arg_uint(g->channels)};
-    return bncli_batch_norm_step_run(plan, BNCLI_BACKWARD_APPLY, queue, arguments,
-                                     BNCLI_COUNT(arguments), signal, err);
+    const bool dx = bncli_present(&args->dx), dresidual = bncli_present(&args->dresidual);
+    const unsigned flags = (dx ? BNCLI_HAS_DX : 0u) |
+                           (args->accumulate_dx ? BNCLI_ACCUMULATE_DX : 0u) |
+                           (dresidual ? BNCLI_HAS_DRESIDUAL : 0u) |
+                           (args->accumulate_dresidual ? BNCLI_ACCUMULATE_DRESIDUAL : 0u);
+    const bncli_argument arguments[] = {
+        bncli_batch_norm_arg(plan, &args->x),
+        bncli_batch_norm_arg(plan, &args->dy),
+        bncli_batch_norm_arg(plan, &args->dx),
+        bncli_batch_norm_arg(plan, &args->dresidual),
+        bncli_arg_tensor(&args->mask),
+        bncli_arg_tensor(&plan->coefficients),
+        bncli_arg_uint(flags),
+        bncli_arg_uint(g->outer),
+        bncli_arg_uint(g->inner == 1 ? g->channels : g->inner),
+        bncli_arg_uint(g->channels),
+        bncli_batch_norm_low(plan),
+    };
+    const size_t count = BNCLI_COUNT(arguments);
+    if (frozen || !dx)
+        return bncli_batch_norm_step_run(plan, BNCLI_BACKWARD_APPLY_FROZEN, queue, arguments + 1,
+                                         count - 1, signal, err);
+    return bncli_batch_norm_step_run(plan, BNCLI_BACKWARD_APPLY, queue, arguments, count, signal,
+                                     err);
 }
 
 /* An empty batch has zero gradients, and an empty dx. */
@@ -105,6 +108,20 @@ static bncl_status run_empty(bncl_queue *queue, const bncl_batch_norm_backward *
     return status == BNCL_OK ? bncli_queue_end(queue, sync, err) : status;
 }
 
+/* What dx, dgamma and dbeta need before dx can be written. */
+static bncl_status run_coefficients(bncl_batch_norm *plan, bncl_queue *queue,
+                                    const bncl_batch_norm_backward *args, const through *stats,
+                                    bool gradients, bncl_event **signal, bncl_error *err)
+{
+    if (stats->frozen && !gradients) {
+        const bncl_tensor absent = {0};
+        return bncli_batch_norm_use_running(plan, queue, stats->mean, stats->invstd, &args->gamma,
+                                            &absent, err);
+    }
+    bncl_status status = run_sums(plan, queue, args, stats, err);
+    return status == BNCL_OK ? run_merge(plan, queue, args, stats, signal, err) : status;
+}
+
 static bncl_status run(bncl_batch_norm *plan, bncl_queue *queue,
                        const bncl_batch_norm_backward *args, const through *stats,
                        const bncl_sync *sync, bncl_error *err)
@@ -116,19 +133,13 @@ static bncl_status run(bncl_batch_norm *plan, bncl_queue *queue,
         return run_empty(queue, args, sync, err);
     bncl_event **signal = bncli_sync_signal(sync);
     const bool dx = bncli_present(&args->dx);
+    const bool apply = dx || bncli_present(&args->dresidual);
     const bool gradients = bncli_present(&args->dgamma) || bncli_present(&args->dbeta);
-    if (!dx && !gradients)
+    if (!apply && !gradients)
         return bncli_queue_end(queue, sync, err);
-    if (stats->frozen && !gradients) {
-        const bncl_tensor absent = {0};
-        status = bncli_batch_norm_use_running(plan, queue, stats->mean, stats->invstd, &args->gamma,
-                                              &absent, err);
-    } else {
-        status = run_sums(plan, queue, args, stats, err);
-        if (status == BNCL_OK)
-            status = run_merge(plan, queue, args, stats, dx ? NULL : signal, err);
-    }
-    if (status == BNCL_OK && dx)
+    if (dx || gradients)
+        status = run_coefficients(plan, queue, args, stats, gradients, apply ? NULL : signal, err);
+    if (status == BNCL_OK && apply)
         status = run_apply(plan, queue, args, stats->frozen, signal, err);
     return status;
 }

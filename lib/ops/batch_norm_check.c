@@ -92,11 +92,44 @@ static bncl_status check_more_than_one(const bncl_batch_norm *plan, bncl_error *
                       shape);
 }
 
+/* The mask of a plan with an activation: apart from `others`, all of the plan's shape, those that
+   are there. */
+static bncl_status check_mask(const bncl_batch_norm *plan, const bncl_tensor *mask,
+                              const bncli_operand *others, size_t count, bncl_error *err)
+{
+    const bncli_operand operand = {mask, "mask"};
+    if (!bncli_batch_norm_is_active(plan))
+        return bncli_fail(err, BNCL_ERROR_ARGUMENT,
+                          "mask: expected none with a plan that has no activation, got one");
+    bncl_status status =
+        bncli_operand_check(plan->context, operand, BNCL_U8, 1, &plan->mask_bytes, err);
+    for (size_t i = 0; i < count && status == BNCL_OK; ++i)
+        if (bncli_present(others[i].tensor))
+            status = bncli_operand_check_bytes_apart(operand, others[i], err);
+    return status;
+}
+
+/* x, y, residual and mask. */
+static bncl_status check_forward_inputs(const bncl_batch_norm *plan,
+                                        const bncl_batch_norm_forward *args, bncl_error *err)
+{
+    const bncli_operand inputs[] = {
+        {&args->x, "x"}, {&args->y, "y"}, {&args->residual, "residual"}};
+    const bool residual = bncli_present(&args->residual);
+    bncl_status status = check_inputs(plan, inputs, residual ? 3 : 2, err);
+    if (status == BNCL_OK)
+        status = check_in_place(inputs[1], inputs, 1, err);
+    if (status == BNCL_OK && residual)
+        status = check_in_place(inputs[1], inputs + 2, 1, err);
+    if (status == BNCL_OK && bncli_present(&args->mask))
+        status = check_mask(plan, &args->mask, inputs, BNCLI_COUNT(inputs), err);
+    return status;
+}
+
 bncl_status bncli_batch_norm_check_forward(const bncl_batch_norm *plan, const bncl_queue *queue,
                                            const bncl_batch_norm_forward *args,
                                            bncli_statistics statistics, bncl_error *err)
 {
-    const bncli_operand inputs[] = {{&args->x, "x"}, {&args->y, "y"}};
     const bncli_operand running[] = {{&args->running_mean, "running_mean"},
                                      {&args->running_var, "running_var"}};
     const bncli_operand affine[] = {{&args->gamma, "weight"}, {&args->beta, "bias"}};
@@ -106,9 +139,7 @@ bncl_status bncli_batch_norm_check_forward(const bncl_batch_norm *plan, const bn
                                   {&args->save_invstd, "save_invstd"}};
     bncl_status status = bncli_queue_check(plan->context, queue, err);
     if (status == BNCL_OK)
-        status = check_inputs(plan, inputs, 2, err);
-    if (status == BNCL_OK)
-        status = check_in_place(inputs[1], inputs, 1, err);
+        status = check_forward_inputs(plan, args, err);
     if (status == BNCL_OK && statistics == BNCLI_BATCH_STATISTICS)
         status = check_more_than_one(plan, err);
     if (status == BNCL_OK)
@@ -131,11 +162,40 @@ bncl_status bncli_batch_norm_check_forward(const bncl_batch_norm *plan, const bn
     return status;
 }
 
+/* Each of two outputs: the place of an input or apart from it, and both apart from each other. */
+static bncl_status check_outputs(const bncli_operand *inputs, size_t count,
+                                 const bncli_operand outputs[2], bncl_error *err)
+{
+    bncl_status status = BNCL_OK;
+    for (int i = 0; i < 2 && status == BNCL_OK; ++i)
+        if (bncli_present(outputs[i].tensor))
+            status = check_in_place(outputs[i], inputs, count, err);
+    if (status == BNCL_OK && bncli_present(outputs[0].tensor) && bncli_present(outputs[1].tensor))
+        status = bncli_operand_check_apart(outputs[0], outputs[1], err);
+    return status;
+}
+
+/* x, dy, dx, dresidual and mask. */
+static bncl_status check_backward_inputs(const bncl_batch_norm *plan,
+                                         const bncl_batch_norm_backward *args, bncl_error *err)
+{
+    const bncli_operand all[] = {
+        {&args->x, "x"}, {&args->dy, "dy"}, {&args->dx, "dx"}, {&args->dresidual, "dresidual"}};
+    bncl_status status = check_inputs(plan, all, 2, err);
+    for (int i = 2; i < 4 && status == BNCL_OK; ++i)
+        if (bncli_present(all[i].tensor))
+            status = check_inputs(plan, &all[i], 1, err);
+    if (status == BNCL_OK)
+        status = check_outputs(all, 2, all + 2, err);
+    if (status == BNCL_OK && (bncli_batch_norm_is_active(plan) || bncli_present(&args->mask)))
+        status = check_mask(plan, &args->mask, all, BNCLI_COUNT(all), err);
+    return status;
+}
+
 bncl_status bncli_batch_norm_check_backward(const bncl_batch_norm *plan, const bncl_queue *queue,
                                             const bncl_batch_norm_backward *args,
                                             bncli_statistics statistics, bncl_error *err)
 {
-    const bncli_operand inputs[] = {{&args->x, "x"}, {&args->dy, "dy"}, {&args->dx, "dx"}};
     const bncli_operand vectors[] = {
         {&args->gamma, "weight"}, {&args->dgamma, "dgamma"}, {&args->dbeta, "dbeta"}};
     const bncli_operand running[] = {{&args->running_mean, "running_mean"},
@@ -145,28 +205,13 @@ bncl_status bncli_batch_norm_check_backward(const bncl_batch_norm *plan, const b
                                   {&args->save_invstd, "save_invstd"}};
     bncl_status status = bncli_queue_check(plan->context, queue, err);
     if (status == BNCL_OK)
-        status = check_inputs(plan, inputs, bncli_present(&args->dx) ? 3 : 2, err);
-    if (status == BNCL_OK && bncli_present(&args->dx))
-        status = check_in_place(inputs[2], inputs, 2, err);
+        status = check_backward_inputs(plan, args, err);
     if (status == BNCL_OK)
         status = check_vectors(plan, vectors, 3, err);
     const bool batch = statistics == BNCLI_BATCH_STATISTICS;
     const bncli_operand *needed = batch ? save : running;
     for (size_t i = 0; i < (batch ? 3u : 2u) && status == BNCL_OK; ++i)
         status = check_vector(plan, needed[i].tensor, needed[i].name, err);
-    return status;
-}
-
-/* dx and ddy: each the place of an input or apart from it, and both apart from each other. */
-static bncl_status check_double_outputs(const bncli_operand *inputs, size_t count,
-                                        const bncli_operand outputs[2], bncl_error *err)
-{
-    bncl_status status = BNCL_OK;
-    for (int i = 0; i < 2 && status == BNCL_OK; ++i)
-        if (bncli_present(outputs[i].tensor))
-            status = check_in_place(outputs[i], inputs, count, err);
-    if (status == BNCL_OK && bncli_present(outputs[0].tensor) && bncli_present(outputs[1].tensor))
-        status = bncli_operand_check_apart(outputs[0], outputs[1], err);
     return status;
 }
 
@@ -181,7 +226,7 @@ static bncl_status check_double_inputs(const bncl_batch_norm *plan,
     for (int i = 0; i < 2 && status == BNCL_OK; ++i)
         if (bncli_present(outputs[i].tensor))
             status = check_inputs(plan, &outputs[i], 1, err);
-    return status == BNCL_OK ? check_double_outputs(inputs, count, outputs, err) : status;
+    return status == BNCL_OK ? check_outputs(inputs, count, outputs, err) : status;
 }
 
 bncl_status bncli_batch_norm_check_double_backward(const bncl_batch_norm *plan,
@@ -199,6 +244,10 @@ bncl_status bncli_batch_norm_check_double_backward(const bncl_batch_norm *plan,
                                   {&args->save_mean_lo, "save_mean_lo"},
                                   {&args->save_invstd, "save_invstd"}};
     bncl_status status = bncli_queue_check(plan->context, queue, err);
+    if (status == BNCL_OK && bncli_batch_norm_is_active(plan))
+        status = bncli_fail(err, BNCL_ERROR_UNSUPPORTED,
+                            "double backward: expected a plan without an activation, got one with; "
+                            "run the activation as an operation of its own");
     if (status == BNCL_OK)
         status = check_double_inputs(plan, args, err);
     if (status == BNCL_OK)

@@ -56,10 +56,20 @@ static bncl_status run_apply(bncl_batch_norm *plan, bncl_queue *queue,
 {
     const bncli_geometry *g = &plan->geometry;
     const bool rows = g->inner == 1;
+    const unsigned flags = (bncli_present(&args->residual) ? BNCLI_HAS_RESIDUAL : 0u) |
+                           (bncli_present(&args->mask) ? BNCLI_HAS_MASK : 0u);
     const bncli_argument arguments[] = {
-        bncli_batch_norm_arg(plan, &args->x),          bncli_batch_norm_arg(plan, &args->y),
-        bncli_arg_tensor(&plan->coefficients),         bncli_arg_uint(g->outer),
-        bncli_arg_uint(rows ? g->channels : g->inner), bncli_arg_uint(g->channels),
+        bncli_batch_norm_arg(plan, &args->x),
+        bncli_batch_norm_arg(plan, &args->y),
+        bncli_batch_norm_arg(plan, &args->residual),
+        bncli_arg_tensor(&args->mask),
+        bncli_arg_tensor(&plan->coefficients),
+        bncli_arg_uint(flags),
+        bncli_arg_uint(g->outer),
+        bncli_arg_uint(rows ? g->channels : g->inner),
+        bncli_arg_uint(g->channels),
+        bncli_batch_norm_low(plan),
+        bncli_batch_norm_real(plan, plan->options.activation.max),
     };
     return bncli_batch_norm_step_run(plan, BNCLI_APPLY, queue, arguments, BNCLI_COUNT(arguments),
                                      signal, err);

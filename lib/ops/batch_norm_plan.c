@@ -6,10 +6,14 @@
 #include "runtime/context.h"
 #include "tensor/dtype.h"
 
-#define MACROS 5
+#define MACROS 6
 #define LONG_LINE 256 /* elements */
 
+/* What a step of a plan with an activation has to do with its mask. */
+typedef enum mask_role { NO_MASK, WRITES_MASK, READS_MASK } mask_role;
+
 typedef struct step_build {
+    mask_role mask;
     bncli_macro macros[MACROS];
     size_t count;
     bncli_grid grid;
@@ -78,6 +82,27 @@ static void prepare_channels(const bncl_batch_norm *plan, step_build *build)
     build->grid = (bncli_grid){{plan->geometry.channels, 1}, {plan->tuning.group, 1}};
 }
 
+/* Neighbours of a work-item: `vectors` vectors of `vector` elements. One that writes a mask owns
+   whole bytes of it: 8 elements at least, or the line. Where one element at a time is the device's
+   choice, vectors of four are a compromise: a GPU's neighbouring work-items still read memory that
+   touches, and a compiler that unrolls vectors has little to unroll. */
+typedef struct share {
+    unsigned vector, vectors;
+} share;
+
+static share share_of(const bncli_tuning *t, mask_role mask, size_t length)
+{
+    share s = {.vector = vector_for(t->vector, length)};
+    s.vectors = vectors_for(t->vectors, s.vector, length);
+    const unsigned together = s.vector * s.vectors;
+    if (mask != WRITES_MASK || together >= 8 || together >= length)
+        return s;
+    if (s.vector < 4)
+        s.vector = vector_for(4, length);
+    s.vectors = 8 / s.vector;
+    return s;
+}
+
 /* Elementwise steps: work-items on `channels` lines of each of `outer`, `length` long; each takes
    `lines` of them. Neighbouring work-items take neighbouring memory: along the line while it
    lasts. */
@@ -85,13 +110,12 @@ static void prepare_lines(const bncl_batch_norm *plan, step_build *build, unsign
                           size_t channels, size_t length)
 {
     const bncli_tuning *t = &plan->tuning;
-    unsigned vector = vector_for(t->vector, length);
-    unsigned vectors = vectors_for(t->vectors, vector, length);
-    add_macro(build, "VEC", vector);
-    add_macro(build, "LINE_VECTORS", vectors);
+    const share item = share_of(t, build->mask, length);
+    add_macro(build, "VEC", item.vector);
+    add_macro(build, "LINE_VECTORS", item.vectors);
     add_macro(build, "LINES", lines);
     add_macro(build, "CHANNELS_INNERMOST", plan->geometry.inner == 1);
-    size_t across = blocks(length, (size_t)vector * vectors);
+    size_t across = blocks(length, (size_t)item.vector * item.vectors);
     unsigned wide = vector_for(t->group, across);
     unsigned deep = channels > 1 ? vector_for(t->group / wide, channels) : 1;
     build->grid = (bncli_grid){{across, channels, blocks(plan->geometry.outer, lines)},
@@ -142,6 +166,25 @@ static const variant variants[BNCLI_BATCH_NORM_STEPS][FAMILIES] = {
                                      {"batch_norm_double_backward_apply", prepare_apply_rows}},
 };
 
+static const mask_role mask_roles[BNCLI_BATCH_NORM_STEPS] = {
+    [BNCLI_APPLY] = WRITES_MASK,
+    [BNCLI_BACKWARD_SUMS] = READS_MASK,
+    [BNCLI_BACKWARD_APPLY] = READS_MASK,
+    [BNCLI_BACKWARD_APPLY_FROZEN] = READS_MASK,
+};
+
+/* The activation as a step's kernel knows it. Who reads a mask cannot tell HARDTANH from RELU, and
+   shares one program for both. Without an activation there is no macro, and one program for all
+   such plans. */
+static void add_activation(const bncl_batch_norm *plan, step_build *build)
+{
+    bncl_activation_kind kind = plan->options.activation.kind;
+    if (build->mask == READS_MASK && kind == BNCL_ACTIVATION_HARDTANH)
+        kind = BNCL_ACTIVATION_RELU;
+    if (build->mask != NO_MASK)
+        add_macro(build, "ACTIVATION", (unsigned)kind);
+}
+
 /* Builds what is missing of steps first … end-1. */
 static bncl_status choose_steps(bncl_batch_norm *plan, int first, int end, bncl_error *err)
 {
@@ -153,9 +196,12 @@ static bncl_status choose_steps(bncl_batch_norm *plan, int first, int end, bncl_
             continue;
         const variant *v = &variants[step][chosen];
         step_build build = {.count = 0};
+        if (bncli_batch_norm_is_active(plan))
+            build.mask = mask_roles[step];
         if (dtype->macro != NULL)
             add_macro(&build, dtype->macro, 1);
         v->prepare(plan, &build);
+        add_activation(plan, &build);
         plan->grids[step] = build.grid;
         status = bncli_kernel_build(plan->context, v->kernel, build.macros, build.count,
                                     &plan->kernels[step], err);

@@ -6,7 +6,9 @@
 
 #include "base/error.h"
 #include "runtime/buffer.h"
+#include "runtime/context.h"
 #include "runtime/queue.h"
+#include "tensor/dtype.h"
 #include "tensor/tensor.h"
 
 bncl_status bncli_queue_check(const bncl_context *context, const bncl_queue *queue, bncl_error *err)
@@ -15,6 +17,20 @@ bncl_status bncli_queue_check(const bncl_context *context, const bncl_queue *que
         return bncli_fail(err, BNCL_ERROR_ARGUMENT, "queue is NULL");
     if (bncli_queue_context(queue) != context)
         return bncli_fail(err, BNCL_ERROR_ARGUMENT, "queue belongs to another context");
+    return BNCL_OK;
+}
+
+bncl_status bncli_values_check(const bncl_context *context, bncl_dtype dtype, const char *what,
+                               bncl_error *err)
+{
+    const bncli_dtype_facts *facts = bncli_dtype_facts_of(dtype);
+    if (facts == NULL || !facts->in_kernels)
+        return bncli_fail(err, BNCL_ERROR_DTYPE, "%s: expected f32, f16, bf16 or f64, got %s", what,
+                          bncl_dtype_name(dtype));
+    if (facts->needs_fp64 && !bncli_context_facts(context)->has_fp64)
+        return bncli_fail(err, BNCL_ERROR_UNSUPPORTED,
+                          "%s: %s needs a device with double precision, this one has none", what,
+                          facts->name);
     return BNCL_OK;
 }
 
@@ -93,6 +109,18 @@ bncl_status bncli_operand_check_apart(bncli_operand a, bncli_operand b, bncl_err
         return bncli_fail(err, BNCL_ERROR_ARGUMENT, "%s overlaps %s: expected none in common",
                           a.name, b.name);
     return bncli_operand_check_in_place(a, b, err);
+}
+
+bncl_status bncli_operand_check_bytes_apart(bncli_operand a, bncli_operand b, bncl_error *err)
+{
+    const bncl_tensor *s = a.tensor, *t = b.tensor;
+    const size_t s_size = bncl_dtype_size(s->dtype), t_size = bncl_dtype_size(t->dtype);
+    if (s->buffer != t->buffer || !bncli_tensor_is_dense(s) || !bncli_tensor_is_dense(t) ||
+        (s->offset + bncl_tensor_count(s)) * s_size <= t->offset * t_size ||
+        (t->offset + bncl_tensor_count(t)) * t_size <= s->offset * s_size)
+        return BNCL_OK;
+    return bncli_fail(err, BNCL_ERROR_ARGUMENT, "%s overlaps %s: expected none in common", a.name,
+                      b.name);
 }
 
 bncl_status bncli_operand_check_count(const bncl_context *context, bncli_operand operand,

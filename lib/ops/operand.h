@@ -23,6 +23,11 @@ typedef struct bncli_operand {
 bncl_status bncli_queue_check(const bncl_context *context, const bncl_queue *queue,
                               bncl_error *err);
 
+/* Checks that values may have this dtype, on the context's device; `what` asks. Errors: DTYPE,
+   UNSUPPORTED (f64 on a device without it). */
+bncl_status bncli_values_check(const bncl_context *context, bncl_dtype dtype, const char *what,
+                               bncl_error *err);
+
 /* Checks dtype, dims and buffer. Errors: ARGUMENT, DTYPE, SHAPE ("y: expected [4, 3], got [4]"). */
 bncl_status bncli_operand_check(const bncl_context *context, bncli_operand operand,
                                 bncl_dtype dtype, int rank, const size_t *dims, bncl_error *err);
@@ -39,6 +44,10 @@ bncl_status bncli_operand_check_in_place(bncli_operand out, bncli_operand in, bn
 
 /* The same for two outputs, which must not be one place either. Errors: ARGUMENT. */
 bncl_status bncli_operand_check_apart(bncli_operand a, bncli_operand b, bncl_error *err);
+
+/* Checks that two dense tensors, of whatever dtypes, have no byte in common; with strides nothing is
+   seen. Errors: ARGUMENT. */
+bncl_status bncli_operand_check_bytes_apart(bncli_operand a, bncli_operand b, bncl_error *err);
 
 /* Checks dtype, number of elements (of whatever dims) and buffer. Errors: as above. */
 bncl_status bncli_operand_check_count(const bncl_context *context, bncli_operand operand,

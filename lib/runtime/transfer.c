@@ -135,12 +135,10 @@ bncl_status bncl_tensor_fill(bncl_queue *queue, const bncl_tensor *tensor, doubl
     bncl_status status = begin(queue, tensor, "tensor", sync, err);
     if (status != BNCL_OK)
         return status;
-    const double limit = tensor->dtype == BNCL_I32 ? 0x1p31 : 0x1p63;
-    const bool integer = tensor->dtype == BNCL_I32 || tensor->dtype == BNCL_I64;
-    if (integer && !(value >= -limit && value < limit))
-        return bncli_fail(err, BNCL_ERROR_ARGUMENT, "%g does not fit %s", value,
-                          bncl_dtype_name(tensor->dtype));
+    const bncli_dtype_facts *facts = bncli_dtype_facts_of(tensor->dtype);
+    if (facts->end != 0.0 && !(value >= facts->begin && value < facts->end))
+        return bncli_fail(err, BNCL_ERROR_ARGUMENT, "%g does not fit %s", value, facts->name);
     unsigned char pattern[sizeof(double)];
-    bncli_dtype_facts_of(tensor->dtype)->encode(value, pattern);
+    facts->encode(value, pattern);
     return enqueue(enqueue_fill, "clEnqueueFillBuffer", queue, tensor, pattern, sync, err);
 }

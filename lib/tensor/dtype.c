@@ -60,13 +60,20 @@ static void encode_f64(double value, void *out)
     memcpy(out, &value, sizeof value);
 }
 
+static void encode_u8(double value, void *out)
+{
+    const uint8_t element = (uint8_t)value;
+    memcpy(out, &element, sizeof element);
+}
+
 static const bncli_dtype_facts rows[] = {
-    [BNCL_F32] = {"f32", "F32", 4, encode_f32, NULL, true, BNCL_F32, false},
-    [BNCL_I32] = {"i32", "I32", 4, encode_i32, NULL, false, BNCL_I32, false},
-    [BNCL_I64] = {"i64", "I64", 8, encode_i64, NULL, false, BNCL_I64, false},
-    [BNCL_F16] = {"f16", "F16", 2, encode_f16, "DTYPE_F16", true, BNCL_F32, false},
-    [BNCL_BF16] = {"bf16", "BF16", 2, encode_bf16, "DTYPE_BF16", true, BNCL_F32, false},
-    [BNCL_F64] = {"f64", "F64", 8, encode_f64, "DTYPE_F64", true, BNCL_F64, true},
+    [BNCL_F32] = {"f32", "F32", 4, encode_f32, NULL, true, BNCL_F32, false, 0.0, 0.0},
+    [BNCL_I32] = {"i32", "I32", 4, encode_i32, NULL, false, BNCL_I32, false, -0x1p31, 0x1p31},
+    [BNCL_I64] = {"i64", "I64", 8, encode_i64, NULL, false, BNCL_I64, false, -0x1p63, 0x1p63},
+    [BNCL_F16] = {"f16", "F16", 2, encode_f16, "DTYPE_F16", true, BNCL_F32, false, 0.0, 0.0},
+    [BNCL_BF16] = {"bf16", "BF16", 2, encode_bf16, "DTYPE_BF16", true, BNCL_F32, false, 0.0, 0.0},
+    [BNCL_F64] = {"f64", "F64", 8, encode_f64, "DTYPE_F64", true, BNCL_F64, true, 0.0, 0.0},
+    [BNCL_U8] = {"u8", "U8", 1, encode_u8, NULL, false, BNCL_U8, false, 0.0, 256.0},
 };
 _Static_assert(sizeof rows / sizeof rows[0] == BNCL_DTYPE_COUNT, "every dtype has a row");
 

@@ -16,6 +16,7 @@ typedef struct bncli_dtype_facts {
     bool in_kernels;        /* batch norm takes values of it */
     bncl_dtype accumulator; /* then: the dtype of what is computed, parameters and statistics */
     bool needs_fp64;
+    double begin, end; /* integers: values from begin to just before end fit; else both 0 */
 } bncli_dtype_facts;
 
 /* The dtype's row, or NULL for a number that is no dtype. */

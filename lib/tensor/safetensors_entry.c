@@ -16,10 +16,9 @@ static const struct {
     const char *word;
     unsigned bits;
 } foreign_dtypes[] = {
-    {"F4", 4},      {"F6_E2M3", 6}, {"F6_E3M2", 6},     {"BOOL", 8},    {"U8", 8},
-    {"I8", 8},      {"F8_E4M3", 8}, {"F8_E4M3FNUZ", 8}, {"F8_E5M2", 8}, {"F8_E5M2FNUZ", 8},
-    {"F8_E8M0", 8}, {"I16", 16},    {"U16", 16},        {"F16", 16},    {"BF16", 16},
-    {"U32", 32},    {"C64", 64},    {"F64", 64},        {"U64", 64},
+    {"F4", 4},      {"F6_E2M3", 6},     {"F6_E3M2", 6}, {"BOOL", 8},        {"I8", 8},
+    {"F8_E4M3", 8}, {"F8_E4M3FNUZ", 8}, {"F8_E5M2", 8}, {"F8_E5M2FNUZ", 8}, {"F8_E8M0", 8},
+    {"I16", 16},    {"U16", 16},        {"U32", 32},    {"C64", 64},        {"U64", 64},
 };
 
 /* Bits of an element, 0 where the format has no such word. */

@@ -45,7 +45,7 @@ static void op_args_init(op_args *args, api *a)
 static bncl_status create_elementwise(void *of, bncl_error *err)
 {
     op_args *args = of;
-    return bncl_elementwise_create(args->context, args->out_elementwise, err);
+    return bncl_elementwise_create(args->context, BNCL_F32, args->out_elementwise, err);
 }
 
 static void destroy_elementwise(void *of)
@@ -119,7 +119,8 @@ static void elementwise(void **state)
     api_refuses_null(&create, &args.context, "context");
     api_refuses_null(&create, &args.out_elementwise, "out");
     api_accepts(&create);
-    device_ok(a->d, bncl_elementwise_create(args.context, &args.elementwise, &a->d->err), "create");
+    device_ok(a->d, bncl_elementwise_create(args.context, BNCL_F32, &args.elementwise, &a->d->err),
+              "create");
     harness_hold(args.elementwise, release_elementwise);
     for (int i = 0; i < 3; ++i)
         args.held[i] = api_matrix(a, rows, classes);

@@ -31,6 +31,7 @@ device        runtime
 event         runtime
 opencl        runtime
 queue         runtime
+activation    ops
 batch_norm    ops
 cross_entropy ops
 elementwise   ops

@@ -74,10 +74,23 @@ static bool all(const bncli_program_row *row)
     return true;
 }
 
-/* Batch norm alone has values of other dtypes than f32. */
+static bool begins(const char *text, const char *with)
+{
+    return strncmp(text, with, strlen(with)) == 0;
+}
+
+/* Batch norm, activations and sums have values of other dtypes than f32. */
 static bool has_dtypes(const bncli_program_row *row)
 {
-    return strncmp(bncli_program_row_name(row), "batch_norm", strlen("batch_norm")) == 0;
+    const char *name = bncli_program_row_name(row);
+    return begins(name, "batch_norm") || begins(name, "elementwise");
+}
+
+/* Whose programs are built for an activation. */
+static bool has_activation(const bncli_program_row *row)
+{
+    const char *name = bncli_program_row_name(row);
+    return begins(name, "batch_norm_apply") || begins(name, "batch_norm_backward");
 }
 
 static bool has_vectors_and_dtypes(const bncli_program_row *row)
@@ -134,6 +147,19 @@ static void with_dtypes(void **state)
     }
 }
 
+static void with_activations(void **state)
+{
+    device *d = device_of(state);
+    const char *const dtypes[] = {"F32", "BF16", "F16", "F64"};
+    const int count = bncli_context_facts(d->context)->has_fp64 ? 4 : 3;
+    for (int kind = 1; kind < 4; ++kind) {
+        const char *options = harness_text("-D ACTIVATION=%d -D VEC=4 -D LINE_VECTORS=2", kind);
+        for (int i = 0; i < (d->small ? 2 : count); ++i)
+            assert_true(build_table(d, harness_text("%s -D DTYPE_%s=1", options, dtypes[i]),
+                                    has_activation) > 0);
+    }
+}
+
 static void warnings_are_found(void **state)
 {
     device *d = device_of(state);
@@ -186,6 +212,7 @@ int main(void)
         HARNESS_TEST(with_the_defaults),
         HARNESS_TEST(with_vectors),
         HARNESS_TEST(with_dtypes),
+        HARNESS_TEST(with_activations),
         HARNESS_TEST(warnings_are_found),
         HARNESS_TEST(errors_are_found),
     };

@@ -71,7 +71,7 @@ int main(int argc, char **argv)
     }
     bncl_status status = bncl_queue_create(p.context, &p.queue, &err);
     if (status == BNCL_OK)
-        status = bncl_elementwise_create(p.context, &p.op, &err);
+        status = bncl_elementwise_create(p.context, BNCL_F32, &p.op, &err);
     if (status == BNCL_OK)
         status = run(&p, argv[1]);
     bncl_elementwise_destroy(p.op);

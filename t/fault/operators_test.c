@@ -145,7 +145,7 @@ static bncl_status create_elementwise(void *of, bncl_error *err)
 {
     world *w = of;
     bncl_elementwise *op = w->made;
-    bncl_status status = bncl_elementwise_create(w->context, &op, err);
+    bncl_status status = bncl_elementwise_create(w->context, BNCL_F32, &op, err);
     w->made = op;
     return status;
 }
@@ -182,7 +182,7 @@ static void elementwise(void **state)
                                 .statuses = CREATE_FAILS,
                                 .run = create_elementwise,
                                 .discard = destroy_elementwise};
-    device_ok(w->d, bncl_elementwise_create(w->context, &w->elementwise, &w->d->err),
+    device_ok(w->d, bncl_elementwise_create(w->context, BNCL_F32, &w->elementwise, &w->d->err),
               "bncl_elementwise_create");
     harness_hold(w->elementwise, release_elementwise);
     try_create(w, &creating);

@@ -53,7 +53,8 @@ static void no_compiler(void **state)
         d, bncl_batch_norm_create(context, BNCL_LAYOUT_NC, BNCL_F32, 2, dims, NULL, &norm, &d->err),
         expected, name);
     device_refused(d, bncl_linear_create(context, 4, 3, 2, &linear, &d->err), expected, name);
-    device_refused(d, bncl_elementwise_create(context, &elementwise, &d->err), expected, name);
+    device_refused(d, bncl_elementwise_create(context, BNCL_F32, &elementwise, &d->err), expected,
+                   name);
     device_refused(d, bncl_cross_entropy_create(context, 4, 3, &loss, &d->err), expected, name);
     device_refused(d, bncl_sgd_create(context, 4, NULL, &sgd, &d->err), expected, name);
     assert_true((void *)norm == out && (void *)linear == out && (void *)elementwise == out &&
@@ -99,7 +100,7 @@ static const char *copy_kernels(void)
 static bncl_status build(device *d, bncl_context *context)
 {
     bncl_elementwise *made = FAULT_SENTINEL;
-    bncl_status status = bncl_elementwise_create(context, &made, &d->err);
+    bncl_status status = bncl_elementwise_create(context, BNCL_F32, &made, &d->err);
     if (status == BNCL_OK)
         bncl_elementwise_destroy(made);
     else
@@ -121,7 +122,8 @@ static float five_and_three(device *d)
     float sum = 0.0f;
     bncl_elementwise *op;
     device_ok(d, bncl_queue_create(other.context, &other.queue, &d->err), "bncl_queue_create");
-    device_ok(d, bncl_elementwise_create(other.context, &op, &d->err), "bncl_elementwise_create");
+    device_ok(d, bncl_elementwise_create(other.context, BNCL_F32, &op, &d->err),
+              "bncl_elementwise_create");
     harness_hold(op, release_elementwise);
     const bncl_tensor a = device_vector(&other, 1, &five), b = device_vector(&other, 1, &three);
     bncl_status status = bncl_add(op, other.queue, &a, &b, &a, NULL, &d->err);

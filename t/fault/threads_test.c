@@ -91,7 +91,7 @@ static bncl_status make_tools(job *j, tools *t)
         status = bncl_batch_norm_create(t->context, BNCL_LAYOUT_NCL, BNCL_F32, 3, dims, NULL,
                                         &t->norm, &j->err);
     if (status == BNCL_OK)
-        status = bncl_elementwise_create(t->context, &t->elementwise, &j->err);
+        status = bncl_elementwise_create(t->context, BNCL_F32, &t->elementwise, &j->err);
     return status;
 }
 

@@ -89,7 +89,7 @@ static uint64_t run_others(device *d, const char *tuning, size_t count)
     bncl_elementwise *op = NULL;
     bncl_sgd *sgd = NULL;
     bncl_linear *linear = NULL;
-    device_ok(d, bncl_elementwise_create(d->context, &op, &d->err), "elementwise");
+    device_ok(d, bncl_elementwise_create(d->context, BNCL_F32, &op, &d->err), "elementwise");
     device_hold(d, op, release_elementwise);
     device_ok(d, bncl_sgd_create(d->context, count, &options, &sgd, &d->err), "sgd");
     device_hold(d, sgd, release_sgd);

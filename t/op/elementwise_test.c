@@ -14,7 +14,8 @@ static void release_op(void *op)
 static bncl_elementwise *elementwise(device *d)
 {
     bncl_elementwise *op = NULL;
-    device_ok(d, bncl_elementwise_create(d->context, &op, &d->err), "bncl_elementwise_create");
+    device_ok(d, bncl_elementwise_create(d->context, BNCL_F32, &op, &d->err),
+              "bncl_elementwise_create");
     return device_hold(d, op, release_op);
 }
 

@@ -126,7 +126,7 @@ static void relu(void **state)
     device *d = device_of(state);
     const vectors_case *c = &vectors_open("relu.txt")->cases[0];
     bncl_elementwise *op = NULL;
-    device_ok(d, bncl_elementwise_create(d->context, &op, &d->err), "create");
+    device_ok(d, bncl_elementwise_create(d->context, BNCL_F32, &op, &d->err), "create");
     device_hold(d, op, release_elementwise);
     bncl_tensor x = given(d, c, "x");
     bncl_tensor dy = given(d, c, "dy");

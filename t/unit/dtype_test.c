@@ -15,6 +15,7 @@ static void facts(void **state)
         [BNCL_F32] = {"f32", "F32", 4, BNCL_F32},    [BNCL_I32] = {"i32", "I32", 4, BNCL_I32},
         [BNCL_I64] = {"i64", "I64", 8, BNCL_I64},    [BNCL_F16] = {"f16", "F16", 2, BNCL_F32},
         [BNCL_BF16] = {"bf16", "BF16", 2, BNCL_F32}, [BNCL_F64] = {"f64", "F64", 8, BNCL_F64},
+        [BNCL_U8] = {"u8", "U8", 1, BNCL_U8},
     };
     for (int i = 0; i < BNCL_DTYPE_COUNT; ++i) {
         const bncli_dtype_facts *got = bncli_dtype_facts_of((bncl_dtype)i);
@@ -23,7 +24,7 @@ static void facts(void **state)
         assert_string_equal(got->safetensors, expected[i].safetensors);
         assert_true(got->size == expected[i].size);
         assert_true(got->accumulator == expected[i].accumulator);
-        assert_true(got->in_kernels == (i != BNCL_I32 && i != BNCL_I64));
+        assert_true(got->in_kernels == (i != BNCL_I32 && i != BNCL_I64 && i != BNCL_U8));
         assert_true(got->needs_fp64 == (i == BNCL_F64));
         assert_true(bncl_dtype_size((bncl_dtype)i) == expected[i].size);
         assert_string_equal(bncl_dtype_name((bncl_dtype)i), expected[i].name);
@@ -40,6 +41,7 @@ static void numbers_are_settled(void **state)
     assert_int_equal(BNCL_F16, 3);
     assert_int_equal(BNCL_BF16, 4);
     assert_int_equal(BNCL_F64, 5);
+    assert_int_equal(BNCL_U8, 6);
 }
 
 static void numbers_that_are_no_dtype(void **state)

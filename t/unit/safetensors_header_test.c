@@ -204,7 +204,7 @@ static void every_dtype_has_its_size(void **state)
         {"F6_E2M3", 6, BNCL_DTYPE_COUNT},
         {"F6_E3M2", 6, BNCL_DTYPE_COUNT},
         {"BOOL", 8, BNCL_DTYPE_COUNT},
-        {"U8", 8, BNCL_DTYPE_COUNT},
+        {"U8", 8, BNCL_U8},
         {"I8", 8, BNCL_DTYPE_COUNT},
         {"F8_E5M2", 8, BNCL_DTYPE_COUNT},
         {"F8_E5M2FNUZ", 8, BNCL_DTYPE_COUNT},

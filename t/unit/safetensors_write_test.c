@@ -117,7 +117,7 @@ static void what_could_not_be_read_is_not_written(void **state)
         {{.name = "fc", .dtype = BNCL_F32, .data = weights, .bytes = 4}, "fc: two tensors"},
         {{.name = "__metadata__", .data = weights, .bytes = 4}, "no tensor may have this name"},
         {{.name = "a\xff", .data = weights, .bytes = 4}, "the name is no UTF-8"},
-        {{.name = "a", .dtype = BNCL_DTYPE_COUNT, .data = weights, .bytes = 4}, "a: 6 is no dtype"},
+        {{.name = "a", .dtype = BNCL_DTYPE_COUNT, .data = weights, .bytes = 4}, "a: 7 is no dtype"},
         {{.name = "a", .rank = -1, .data = weights, .bytes = 4}, "rank of 0 to 4, got -1"},
         {{.name = "a", .rank = 5, .data = weights, .bytes = 4}, "rank of 0 to 4, got 5"},
         {{.name = "a", .data = weights, .bytes = 8}, "a: expected 4 bytes for its dims, got 8"},
