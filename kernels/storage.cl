@@ -30,8 +30,8 @@ typedef ACC acc_t;
 #define JOIN_(a, b) a##b
 #define JOIN(a, b) JOIN_(a, b)
 
-/* Vectors of acc_t, of bits and of what comparisons of accv give, and what is written otherwise with
-   one element. CHOOSE is select: b where the condition holds. */
+/* Vectors of acc_t, of bits and of what comparisons of accv give, and what is written otherwise
+   with one element. CHOOSE is select: b where the condition holds. */
 #if VEC == 1
 typedef acc_t accv;
 typedef uint bitsv;

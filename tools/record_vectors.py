@@ -325,6 +325,37 @@ def record_relu(out):
     out.end()
 
 
+def record_activation(out, name, module, edges, nan=True):
+    """edges: where the gradient changes. Without nan where PyTorch on CPUs has two answers to it,
+    by its place in the tensor."""
+    out.begin(name)
+    special = [0.0, -0.0, math.inf, -math.inf, 2.0**-149, -(2.0**-149), 1.0, -1.0]
+    x = torch.cat([torch.tensor(special + edges + nan * [math.nan]), normal(16)])
+    dy = normal(len(x))
+    out.number("negative_slope", getattr(module, "negative_slope", 0.0))
+    out.number("min", getattr(module, "min_val", 0.0))
+    out.number("max", getattr(module, "max_val", 0.0))
+    out.input("x", x)
+    out.input("dy", dy)
+    for label, dtype in PRECISIONS:
+        x_run = leaf(x, dtype)
+        y = module(x_run)
+        y.backward(dy.to(dtype))
+        out.tensor(label, "y", y)
+        out.tensor(label, "dx", x_run.grad)
+    out.end()
+
+
+def activation_cases(out):
+    record_activation(out, "relu", torch.nn.ReLU(), [])
+    for slope in (0.01, -0.5, 0.0, 3.0):
+        record_activation(out, "leaky_relu_%g" % slope, torch.nn.LeakyReLU(slope), [])
+    record_activation(out, "relu6", torch.nn.ReLU6(), [6.0, 5.5, 6.5], nan=False)
+    for low, high in ((-1.0, 1.0), (-0.1, 0.7), (0.5, math.inf)):
+        module = torch.nn.Hardtanh(low, high)
+        record_activation(out, "hardtanh_%g_%g" % (low, high), module, [low, high], nan=False)
+
+
 def record_cross_entropy(out, name, logits, labels):
     out.begin(name)
     out.input("logits", logits)
@@ -408,6 +439,11 @@ def record_all(folder):
     out = Recorder(folder, "double_backward")
     for case in double_backward_cases():
         record_double_backward(out, case)
+    out.close()
+
+    torch.manual_seed(22)
+    out = Recorder(folder, "activation")
+    activation_cases(out)
     out.close()
 
 

@@ -16,8 +16,8 @@ BNCL_BEGIN_DECLS
 
    A NaN stays NaN, and its gradient passes; through LEAKY_RELU, times the slope. (PyTorch's
    Hardtanh on CPUs stops it in some places of a tensor and lets it pass in others.) A -0 stays -0,
-   unless min is above it. With f16 and bf16 x·slope and dy·slope are computed in f32, as all else, and rounded
-   once. The numbers are rounded to f32 (for f64 tensors they are not). */
+   unless min is above it. With f16 and bf16 x·slope and dy·slope are computed in f32, as all else,
+   and rounded once. The numbers are rounded to f32 (for f64 tensors they are not). */
 typedef enum bncl_activation_kind {
     BNCL_ACTIVATION_NONE = 0,
     BNCL_ACTIVATION_RELU,       /* torch.nn.ReLU */

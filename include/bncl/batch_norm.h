@@ -147,8 +147,8 @@ typedef struct bncl_batch_norm_backward {
     bool accumulate_parameters; /* adds to dgamma and dbeta */
 } bncl_batch_norm_backward;
 
-/* The gradient through batch statistics: with x̂ = (x-mean)·invstd and g = dy, or with an activation
-   g = what bncl_activation_backward makes of dy and the mask,
+/* The gradient through batch statistics: with x̂ = (x-mean)·invstd and g = dy, or with an
+   activation g = what bncl_activation_backward makes of dy and the mask,
      dbeta = Σg    dgamma = Σg·x̂    dx = gamma·invstd·(g - dbeta/n - x̂·dgamma/n)    dresidual = g
    with the bits of the two calls one after the other. Overwrites its outputs, or adds to them.
    Enqueues and returns. Errors: ARGUMENT (a mask that lacks, or is too many, or shares bytes with

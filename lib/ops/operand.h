@@ -45,8 +45,8 @@ bncl_status bncli_operand_check_in_place(bncli_operand out, bncli_operand in, bn
 /* The same for two outputs, which must not be one place either. Errors: ARGUMENT. */
 bncl_status bncli_operand_check_apart(bncli_operand a, bncli_operand b, bncl_error *err);
 
-/* Checks that two dense tensors, of whatever dtypes, have no byte in common; with strides nothing is
-   seen. Errors: ARGUMENT. */
+/* Checks that two dense tensors, of whatever dtypes, have no byte in common; with strides nothing
+   is seen. Errors: ARGUMENT. */
 bncl_status bncli_operand_check_bytes_apart(bncli_operand a, bncli_operand b, bncl_error *err);
 
 /* Checks dtype, number of elements (of whatever dims) and buffer. Errors: as above. */

@@ -15,10 +15,11 @@ static const char *const kinds[BNCL_ACTIVATION_COUNT] = {"none", "relu", "leaky_
 
 const char *fused_case_name(const fused_case *c)
 {
-    return harness_text("%s%s, %s(%g, %g, %g), %s%s", batch_norm_case_name(&c->norm),
+    return harness_text("%s%s, %s(%g, %g, %g), %s%s, places %u", batch_norm_case_name(&c->norm),
                         c->residual ? " + residual" : "", kinds[c->activation.kind],
                         c->activation.negative_slope, c->activation.min, c->activation.max,
-                        c->train ? "train" : "eval", c->accumulate ? ", accumulating" : "");
+                        c->train ? "train" : "eval", c->accumulate ? ", accumulating" : "",
+                        c->places);
 }
 
 static float *normals(generator *g, const fused_case *c, size_t count)
@@ -158,12 +159,20 @@ fused_output fused_run(device *d, const fused_case *c, const fused_data *inputs)
         f.residual = batch_norm_case_tensor(d, &c->norm, 5, data.residual);
     if (c->activation.kind != BNCL_ACTIVATION_NONE)
         f.mask = bytes_tensor(d, bncl_batch_norm_mask_bytes(plan));
+    if (c->places & (FUSED_Y_IN_X | FUSED_Y_IN_RESIDUAL))
+        f.y = c->places & FUSED_Y_IN_X ? f.x : f.residual;
     run_forward(d, c, plan, &f);
     bncl_batch_norm_backward b = backward_tensors(d, c, &data, &f);
     b.mask = f.mask;
     if (c->residual)
         b.dresidual = batch_norm_case_tensor(d, &c->norm, 4, c->accumulate ? data.dresidual : NULL);
     b.accumulate_dresidual = c->accumulate;
+    if (c->places & FUSED_Y_IN_X) /* which backward lacks, then */
+        b.x = batch_norm_case_tensor(d, &c->norm, 0, data.norm.x);
+    if (c->places & (FUSED_DX_IN_DY | FUSED_DX_IN_X))
+        b.dx = c->places & FUSED_DX_IN_DY ? b.dy : b.x;
+    if (c->places & (FUSED_DRESIDUAL_IN_DY | FUSED_DRESIDUAL_IN_X))
+        b.dresidual = c->places & FUSED_DRESIDUAL_IN_DY ? b.dy : b.x;
     run_backward(d, c, plan, &b);
     read_forward(d, &f, &f.y, &out);
     read_backward(d, &b, &b.dresidual, &out);
@@ -177,10 +186,21 @@ fused_output fused_run(device *d, const fused_case *c, const fused_data *inputs)
     return out;
 }
 
+/* What gradients are added to where they take an input's place. */
+static fused_data with_places(const fused_case *c, const fused_data *inputs)
+{
+    fused_data data = *inputs;
+    if (c->places & (FUSED_DX_IN_DY | FUSED_DX_IN_X))
+        data.dx = c->places & FUSED_DX_IN_DY ? data.norm.dy : data.norm.x;
+    if (c->places & (FUSED_DRESIDUAL_IN_DY | FUSED_DRESIDUAL_IN_X))
+        data.dresidual = c->places & FUSED_DRESIDUAL_IN_DY ? data.norm.dy : data.norm.x;
+    return data;
+}
+
 fused_output fused_run_apart(device *d, const fused_case *dense, const fused_data *inputs)
 {
     fused_output out = {.mask = NULL};
-    fused_data data = *inputs;
+    fused_data data = with_places(dense, inputs);
     fused_case c = *dense;
     c.norm.padding = 0;
     const size_t total = batch_norm_case_total(&c.norm);

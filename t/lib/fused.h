@@ -5,12 +5,23 @@
 
 #include "lib/batch_norm_case.h"
 
+/* Outputs in the place of an input. */
+enum {
+    FUSED_Y_IN_X = 1,
+    FUSED_Y_IN_RESIDUAL = 2,
+    FUSED_DX_IN_DY = 4,
+    FUSED_DX_IN_X = 8,
+    FUSED_DRESIDUAL_IN_DY = 16,
+    FUSED_DRESIDUAL_IN_X = 32
+};
+
 typedef struct fused_case {
     batch_norm_case norm;
     bncl_activation activation;
     bool residual;
     bool train;
     bool accumulate; /* all gradients */
+    unsigned places; /* of the fused calls only */
 } fused_case;
 
 /* The results, in the order of fused_names. */

@@ -1,0 +1,276 @@
+/* Batch norm with a residual and an activation: outputs in the place of inputs, outputs left out,
+   values at the activation's edges, and what is refused. */
+#include <math.h>
+#include <string.h>
+
+#include "lib/compare.h"
+#include "lib/fused.h"
+#include "lib/harness.h"
+
+static fused_case case_make(bncl_layout layout, size_t samples, size_t channels, size_t positions)
+{
+    return (fused_case){.norm = batch_norm_case_make(layout, samples, channels, positions),
+                        .activation = {.kind = BNCL_ACTIVATION_HARDTANH, .min = -0.5, .max = 1.0},
+                        .residual = true};
+}
+
+static void try(device *d, const fused_case *c)
+{
+    const fused_data data = fused_data_make(c);
+    const fused_output together = fused_run(d, c, &data);
+    const fused_output apart = fused_run_apart(d, c, &data);
+    fused_expect_same(c, &together, &apart);
+    harness_release(NULL);
+}
+
+static void in_the_place_of_inputs(void **state)
+{
+    device *d = device_of(state);
+    static const unsigned y[] = {0, FUSED_Y_IN_X, FUSED_Y_IN_RESIDUAL};
+    static const unsigned gradients[] = {0,
+                                         FUSED_DX_IN_DY,
+                                         FUSED_DX_IN_X,
+                                         FUSED_DRESIDUAL_IN_DY,
+                                         FUSED_DRESIDUAL_IN_X,
+                                         FUSED_DX_IN_DY | FUSED_DRESIDUAL_IN_X,
+                                         FUSED_DX_IN_X | FUSED_DRESIDUAL_IN_DY};
+    const fused_case cases[] = {case_make(BNCL_LAYOUT_NC, 21, 19, 1),
+                                case_make(BNCL_LAYOUT_NCL, 4, 3, 21),
+                                case_make(BNCL_LAYOUT_NLC, 3, 33, 4)};
+    for (size_t i = 0; i < (d->small ? 2 : 3); ++i)
+        for (unsigned k = 0; k < 3; ++k)
+            for (unsigned g = 0; g < 7; ++g) {
+                if (d->small && (i + k + g) % 3 != 0)
+                    continue;
+                fused_case c = cases[i];
+                c.places = y[k] | gradients[g];
+                c.train = (i + k + g) % 2 == 0;
+                c.accumulate = (k + g) % 3 == 1;
+                c.norm.padding = g % 2 * 5;
+                try(d, &c);
+            }
+}
+
+static bncl_tensor mask_of(device *d, const bncl_batch_norm *plan)
+{
+    const size_t bytes = bncl_batch_norm_mask_bytes(plan);
+    return device_tensor(d, BNCL_U8, 1, &bytes, NULL);
+}
+
+/* A forward call with all there is, and its backward's tensors. */
+typedef struct world {
+    fused_case c;
+    fused_data data;
+    bncl_batch_norm *plan;
+    bncl_batch_norm_forward f;
+    bncl_batch_norm_backward b;
+} world;
+
+static world *world_make(device *d, const fused_case *c)
+{
+    world *w = harness_memory(1, sizeof *w);
+    w->c = *c;
+    w->data = fused_data_make(c);
+    w->plan = fused_plan(d, c, false);
+    w->f = batch_norm_forward_tensors(d, &c->norm, &w->data.norm);
+    w->f.residual = batch_norm_case_tensor(d, &c->norm, 0, w->data.residual);
+    w->f.mask = mask_of(d, w->plan);
+    w->b = batch_norm_backward_tensors(d, &c->norm, &w->data.norm, &w->f);
+    w->b.mask = w->f.mask;
+    w->b.dresidual = batch_norm_case_tensor(d, &c->norm, 0, NULL);
+    return w;
+}
+
+static bncl_status forward(device *d, world *w)
+{
+    return bncl_batch_norm_forward_train(w->plan, d->queue, &w->f, NULL, &d->err);
+}
+
+static bncl_status backward(device *d, world *w, bool eval)
+{
+    return eval ? bncl_batch_norm_backward_eval(w->plan, d->queue, &w->b, NULL, &d->err)
+                : bncl_batch_norm_backward_train(w->plan, d->queue, &w->b, NULL, &d->err);
+}
+
+/* y does not depend on whether a mask is asked for; each gradient not on the others. */
+static void outputs_left_out(void **state)
+{
+    device *d = device_of(state);
+    const fused_case cases[] = {case_make(BNCL_LAYOUT_NC, 21, 19, 1),
+                                case_make(BNCL_LAYOUT_NCL, 4, 3, 21)};
+    for (int i = 0; i < 4; ++i) {
+        const fused_case *c = &cases[i / 2];
+        const size_t total = batch_norm_case_total(&c->norm);
+        world *w = world_make(d, c);
+        device_ok(d, forward(d, w), "all");
+        const float *y = device_floats(d, &w->f.y);
+        w->f.mask = device_absent();
+        w->f.y = batch_norm_case_tensor(d, &c->norm, 0, NULL);
+        device_ok(d, forward(d, w), "no mask");
+        check_float_bits("y", device_floats(d, &w->f.y), y, total);
+
+        device_ok(d, backward(d, w, i % 2), "all");
+        const bncl_batch_norm_backward all = w->b;
+        const float *whole[] = {device_floats(d, &all.dx), device_floats(d, &all.dresidual),
+                                device_floats(d, &all.dgamma), device_floats(d, &all.dbeta)};
+        bncl_tensor *outputs[] = {&w->b.dx, &w->b.dresidual, &w->b.dgamma, &w->b.dbeta};
+        for (unsigned wanted = 0; wanted < 16; ++wanted) {
+            for (unsigned o = 0; o < 4; ++o)
+                *outputs[o] = (wanted >> o & 1) == 0 ? device_absent()
+                              : o < 2                ? batch_norm_case_tensor(d, &c->norm, 0, NULL)
+                                                     : device_vector(d, c->norm.channels, NULL);
+            device_ok(d, backward(d, w, i % 2), "some");
+            for (unsigned o = 0; o < 4; ++o)
+                if (wanted >> o & 1)
+                    check_float_bits(fused_names[2 + o], device_floats(d, outputs[o]), whole[o],
+                                     o < 2 ? total : c->norm.channels);
+        }
+        harness_release(NULL);
+    }
+}
+
+/* Statistics by which y is what x is, so that x lies at the activation's edges, and beside them. */
+static void at_the_edges(void **state)
+{
+    enum { count = 19 };
+    device *d = device_of(state);
+    const float edges[count] = {0.0f,
+                                -0.0f,
+                                NAN,
+                                INFINITY,
+                                -INFINITY,
+                                0x1p-149f,
+                                -0x1p-149f,
+                                0.5f,
+                                -0.5f,
+                                1.0f,
+                                -1.0f,
+                                0.75f,
+                                -0.75f,
+                                nextafterf(0.5f, 1.0f),
+                                8.0f,
+                                -8.0f,
+                                0.25f,
+                                nextafterf(-0.5f, 0.0f),
+                                nextafterf(1.0f, 2.0f)};
+    const bncl_activation activations[] = {bncl_activation_relu(), bncl_activation_leaky_relu(0.25),
+                                           bncl_activation_hardtanh(-0.5, 1.0)};
+    for (int i = 0; i < 6; ++i) {
+        fused_case c = i % 2 == 0 ? case_make(BNCL_LAYOUT_NC, 3, count, 1)
+                                  : case_make(BNCL_LAYOUT_NCL, 3, 2, count);
+        const bncl_activation *a = &activations[i / 2];
+        const size_t total = batch_norm_case_total(&c.norm);
+        c.activation = *a;
+        c.norm.options.eps = 0.0;
+        c.norm.no_gamma = c.norm.no_beta = true;
+        world *w = world_make(d, &c);
+        float *x = harness_floats(total), *y = harness_floats(total), *ones = harness_floats(19);
+        unsigned char *bits = harness_memory(total, 1);
+        for (size_t k = 0; k < total; ++k) {
+            /* x + 0 is 0 for a -0, as x - mean is */
+            const float v = x[k] = edges[k % count];
+            const float moved = v + 0.0f;
+            y[k] = a->kind == BNCL_ACTIVATION_RELU         ? (moved < 0.0f ? 0.0f : moved)
+                   : a->kind == BNCL_ACTIVATION_LEAKY_RELU ? (moved > 0.0f ? moved : moved * 0.25f)
+                   : moved < -0.5f                         ? -0.5f
+                   : moved > 1.0f                          ? 1.0f
+                                                           : moved;
+            bits[k] = a->kind == BNCL_ACTIVATION_RELU         ? !(moved <= 0.0f)
+                      : a->kind == BNCL_ACTIVATION_LEAKY_RELU ? moved > 0.0f
+                                                              : !(moved <= -0.5f || moved >= 1.0f);
+            ones[k % 19] = 1.0f;
+        }
+        w->f.x = batch_norm_case_tensor(d, &c.norm, 0, x);
+        w->f.residual = device_absent();
+        w->f.running_mean = device_vector(d, c.norm.channels, harness_floats(count));
+        w->f.running_var = device_vector(d, c.norm.channels, ones);
+        w->f.save_mean = w->f.save_mean_lo = w->f.save_invstd = device_absent();
+        device_ok(d, bncl_batch_norm_forward_eval(w->plan, d->queue, &w->f, NULL, &d->err), "eval");
+        const double *exact = harness_doubles(total);
+        check_floats_or_special("y", device_floats(d, &w->f.y), harness_widen(y, total), exact,
+                                total);
+        unsigned char *mask = harness_memory(bncl_batch_norm_mask_bytes(w->plan), 1);
+        device_read(d, &w->f.mask, mask);
+        const unsigned char *got = fused_unpack(mask, fused_line(&c), total);
+        for (size_t k = 0; k < total; ++k)
+            if (got[k] != bits[k])
+                harness_fail("mask of %a, kind %d: got %d", (double)x[k], (int)a->kind, got[k]);
+        harness_release(NULL);
+    }
+}
+
+static void masks_are_counted(void **state)
+{
+    device *d = device_of(state);
+    const struct {
+        bncl_layout layout;
+        size_t samples, channels, positions, bytes;
+    } rows[] = {
+        {BNCL_LAYOUT_NC, 3, 9, 1, 6},    {BNCL_LAYOUT_NCL, 3, 5, 17, 45},
+        {BNCL_LAYOUT_NLC, 3, 5, 17, 51}, {BNCL_LAYOUT_NCHW, 2, 3, 8, 6},
+        {BNCL_LAYOUT_NHWC, 2, 3, 8, 16}, {BNCL_LAYOUT_NCL, 3, 9, 1, 6},
+        {BNCL_LAYOUT_NC, 0, 9, 1, 0},    {BNCL_LAYOUT_NCL, 3, 9, 0, 0},
+    };
+    for (size_t i = 0; i < sizeof rows / sizeof rows[0]; ++i) {
+        fused_case c =
+            case_make(rows[i].layout, rows[i].samples, rows[i].channels, rows[i].positions);
+        assert_int_equal(bncl_batch_norm_mask_bytes(fused_plan(d, &c, false)), rows[i].bytes);
+        assert_int_equal(bncl_batch_norm_mask_bytes(fused_plan(d, &c, true)), 0);
+    }
+}
+
+/* Tensors that a call refuses, one after another in place of a good one. */
+static void refused(void **state)
+{
+    device *d = device_of(state);
+    const fused_case c = case_make(BNCL_LAYOUT_NC, 21, 19, 1);
+    world *w = world_make(d, &c), *plain = world_make(d, &c);
+    const bncl_tensor mask = w->f.mask, absent = device_absent();
+    plain->plan = fused_plan(d, &c, true);
+    device_refused(d, forward(d, plain), BNCL_ERROR_ARGUMENT, "mask: expected none");
+    device_refused(d, backward(d, plain, false), BNCL_ERROR_ARGUMENT, "mask: expected none");
+    w->b.mask = absent;
+    device_refused(d, backward(d, w, false), BNCL_ERROR_ARGUMENT, "mask");
+    device_refused(d, backward(d, w, true), BNCL_ERROR_ARGUMENT, "mask");
+    w->b.mask = w->f.mask = mask;
+    --w->f.mask.dims[0];
+    device_refused(d, forward(d, w), BNCL_ERROR_SHAPE, "mask: expected [63], got [62]");
+    w->f.mask = mask;
+    w->f.residual.dims[0] = 20;
+    device_refused(d, forward(d, w), BNCL_ERROR_SHAPE, "residual: expected [21, 19], got [20, 19]");
+    w->f.residual.dims[0] = 21;
+    const bncl_tensor y = w->f.y, dx = w->b.dx;
+    w->f.y = w->f.residual;
+    ++w->f.y.offset;
+    device_refused(d, forward(d, w), BNCL_ERROR_ARGUMENT, "y overlaps residual");
+    w->f.y = y;
+    w->f.mask.buffer = y.buffer;
+    w->f.mask.offset = 4 * y.offset + 16;
+    device_refused(d, forward(d, w), BNCL_ERROR_ARGUMENT, "mask overlaps y");
+    w->f.mask = mask;
+    w->b.dresidual = dx;
+    device_refused(d, backward(d, w, false), BNCL_ERROR_ARGUMENT, "dx overlaps dresidual");
+    w->b.dresidual = w->b.dy;
+    ++w->b.dresidual.offset;
+    device_refused(d, backward(d, w, false), BNCL_ERROR_ARGUMENT, "dresidual overlaps dy");
+    device_untouched(d, "y", &y);
+    device_untouched(d, "dx", &dx);
+    device_untouched(d, "mask", &mask);
+    bncl_batch_norm_double_backward second = {.x = w->f.x, .dy = w->b.dy};
+    device_refused(d,
+                   bncl_batch_norm_double_backward_train(w->plan, d->queue, &second, NULL, &d->err),
+                   BNCL_ERROR_UNSUPPORTED, "activation");
+}
+
+int main(void)
+{
+    const struct CMUnitTest tests[] = {
+        HARNESS_TEST(in_the_place_of_inputs),
+        HARNESS_TEST(outputs_left_out),
+        HARNESS_TEST(at_the_edges),
+        HARNESS_TEST(masks_are_counted),
+        HARNESS_TEST(refused),
+    };
+    cmocka_set_message_output(CM_OUTPUT_TAP);
+    return cmocka_run_group_tests(tests, device_open, device_close);
+}
