@@ -57,15 +57,21 @@ static bncli_program *build_row(const device *d, const bncli_program_row *row, c
     return program;
 }
 
-/* Vectors may be asked of the programs whose own source computes with them. */
-static bool has_vectors(const bncli_program_row *row)
+/* Whether the program's own source has the word. */
+static bool has_word(const bncli_program_row *row, const char *word)
 {
     char *text = NULL;
     bncl_error err = {""};
     if (bncli_source_text(bncli_program_row_name(row), &text, &err) != BNCL_OK)
         harness_fail("%s", err.text);
     harness_hold(text, bncli_free);
-    return strstr(text, "accv") != NULL;
+    return strstr(text, word) != NULL;
+}
+
+/* Vectors may be asked of the programs whose own source computes with them. */
+static bool has_vectors(const bncli_program_row *row)
+{
+    return has_word(row, "accv");
 }
 
 static bool all(const bncli_program_row *row)
@@ -86,11 +92,9 @@ static bool has_dtypes(const bncli_program_row *row)
     return begins(name, "batch_norm") || begins(name, "elementwise");
 }
 
-/* Whose programs are built for an activation. */
 static bool has_activation(const bncli_program_row *row)
 {
-    const char *name = bncli_program_row_name(row);
-    return begins(name, "batch_norm_apply") || begins(name, "batch_norm_backward");
+    return has_word(row, "ACTIVATION");
 }
 
 static bool has_vectors_and_dtypes(const bncli_program_row *row)

@@ -36,6 +36,8 @@ static void try_modes(device *d, fused_case c)
 {
     for (int i = 0; i < (int)(sizeof activations / sizeof activations[0]); ++i)
         for (int mode = 0; mode < 6; ++mode) {
+            if (d->small && mode % 4 != i)
+                continue;
             c.activation = activations[i];
             c.residual = mode % 2 == 0;
             c.train = mode < 2;
