@@ -220,6 +220,15 @@ bncl_tensor api_matrix(const api *a, size_t dim0, size_t dim1)
     return device_tensor(a->d, BNCL_F32, 2, dims, NULL);
 }
 
+bncl_tensor api_mask(const api *a, size_t bytes)
+{
+    const size_t after = a->d->after;
+    a->d->after = 8 * (a->d->before + bytes);
+    const bncl_tensor mask = device_tensor(a->d, BNCL_U8, 1, &bytes, NULL);
+    a->d->after = after;
+    return mask;
+}
+
 static void refuses_tensor(const api_call *call, bncl_tensor *place, bncl_tensor bad,
                            bncl_status status, const char *words)
 {
@@ -233,7 +242,8 @@ static void refuses_dtypes(const api_call *call, bncl_tensor *place, const char 
     refuses_tensor(call, place, bad, BNCL_ERROR_DTYPE, name);
     bad.dtype = (bncl_dtype)-1;
     refuses_tensor(call, place, bad, BNCL_ERROR_DTYPE, name);
-    bad.dtype = place->dtype == BNCL_F32 ? BNCL_I32 : BNCL_F32; /* of the same size */
+    /* of the same size, or (see api_mask) one for which there is room */
+    bad.dtype = place->dtype == BNCL_F32 ? BNCL_I32 : BNCL_F32;
     if ((may & API_ANY_DTYPE) == 0)
         refuses_tensor(call, place, bad, BNCL_ERROR_DTYPE, name);
 }

@@ -94,6 +94,9 @@ void api_refuses_run(const api *a, api_call *call);
 /* A tensor f32 [dim0, dim1] of any values. */
 bncl_tensor api_matrix(const api *a, size_t dim0, size_t dim1);
 
+/* A mask of `bytes` bytes, with room behind it for as many elements of another dtype. */
+bncl_tensor api_mask(const api *a, size_t bytes);
+
 /* What a tensor may be, where it need not be exactly what is expected. */
 enum { API_OPTIONAL = 1, API_ANY_SHAPE = 2, API_ANY_DTYPE = 4 };
 

@@ -66,13 +66,19 @@ static void plans(void **state)
     api_refuses_null(&call, &args.dims, "dims");
     api_refuses_null(&call, &args.out, "out");
     const bncl_layout layouts[] = {BNCL_LAYOUT_COUNT, (bncl_layout)-1};
-    const bncl_dtype dtypes[] = {BNCL_I32, BNCL_I64, BNCL_DTYPE_COUNT, (bncl_dtype)-1};
+    const bncl_dtype dtypes[] = {BNCL_I32, BNCL_I64, BNCL_U8, BNCL_DTYPE_COUNT, (bncl_dtype)-1};
     for (int i = 0; i < 2; ++i)
         api_refuses_bytes(&call, &args.layout, &layouts[i], sizeof layouts[i], BNCL_ERROR_ARGUMENT,
                           "layout");
-    for (int i = 0; i < 4; ++i)
+    for (int i = 0; i < 5; ++i)
         api_refuses_bytes(&call, &args.dtype, &dtypes[i], sizeof dtypes[i], BNCL_ERROR_DTYPE,
                           "expected f32");
+    const bncl_activation none = {.kind = BNCL_ACTIVATION_COUNT};
+    const bncl_activation empty = bncl_activation_hardtanh(2.0, 2.0);
+    api_refuses_bytes(&call, &args.options.activation, &none, sizeof none, BNCL_ERROR_ARGUMENT,
+                      "no kind of activation");
+    api_refuses_bytes(&call, &args.options.activation, &empty, sizeof empty, BNCL_ERROR_ARGUMENT,
+                      "expected max above min");
     const int ranks[] = {-1, 0, 1, 4, 5, 1000000};
     for (int i = 0; i < 6; ++i)
         api_refuses_int(&call, &args.rank, ranks[i], BNCL_ERROR_SHAPE, "expected 2D or 3D input");
@@ -102,8 +108,9 @@ static void release_plan(void *plan)
     bncl_batch_norm_destroy(plan);
 }
 
-static void run_tensors(run_args *args, device *d)
+static void run_tensors(run_args *args, const api *a)
 {
+    device *d = a->d;
     const size_t dims[] = {samples, channels};
     bncl_batch_norm_forward *f = &args->held_forward;
     bncl_batch_norm_backward *b = &args->held_backward;
@@ -114,10 +121,14 @@ static void run_tensors(run_args *args, device *d)
         *vectors[i] = device_vector(d, channels, NULL);
     f->x = device_tensor(d, BNCL_F32, 2, dims, NULL);
     f->y = device_tensor(d, BNCL_F32, 2, dims, NULL);
+    f->residual = device_tensor(d, BNCL_F32, 2, dims, NULL);
+    f->mask = api_mask(a, samples); /* a byte a row */
     f->num_batches_tracked = &args->batches;
     b->x = f->x;
     b->dy = device_tensor(d, BNCL_F32, 2, dims, NULL);
     b->dx = device_tensor(d, BNCL_F32, 2, dims, NULL);
+    b->dresidual = device_tensor(d, BNCL_F32, 2, dims, NULL);
+    b->mask = f->mask;
     b->gamma = f->gamma;
     b->running_mean = f->running_mean;
     b->running_var = f->running_var;
@@ -132,8 +143,9 @@ static void run_args_init(run_args *args, api *a, bool cumulative)
     const size_t dims[] = {samples, channels};
     bncl_batch_norm_options options = bncl_batch_norm_options_default();
     options.cumulative = cumulative;
+    options.activation = bncl_activation_relu();
     *args = (run_args){.batches = 7};
-    run_tensors(args, a->d);
+    run_tensors(args, a);
     device_ok(a->d,
               bncl_batch_norm_create(a->d->context, BNCL_LAYOUT_NC, BNCL_F32, 2, dims, &options,
                                      &args->plan, &a->d->err),
@@ -190,6 +202,8 @@ static void forward(api *a, api_call *call)
     const api_tensor tensors[] = {
         {&f->x, "x", 0},
         {&f->y, "y", 0},
+        {&f->residual, "residual", API_OPTIONAL},
+        {&f->mask, "mask", API_OPTIONAL},
         {&f->gamma, "weight", API_OPTIONAL},
         {&f->beta, "bias", API_OPTIONAL},
         {&f->running_mean, "running_mean", 0}, /* running_var is there */
@@ -203,6 +217,7 @@ static void forward(api *a, api_call *call)
     refuses_run(a, call, &args->forward);
     api_refuses_all(a, call, tensors, sizeof tensors / sizeof tensors[0]);
     device_untouched(a->d, "y", &f->y);
+    device_untouched(a->d, "mask", &f->mask);
     device_untouched(a->d, "running_mean", &f->running_mean);
     device_untouched(a->d, "running_var", &f->running_var);
     device_untouched(a->d, "next_mean", &f->next_mean);
@@ -245,8 +260,10 @@ static void backward(api *a, api_call *call)
     const api_tensor tensors[] = {
         {&b->x, "x", 0},
         {&b->dy, "dy", 0},
+        {&b->mask, "mask", 0},
         {&b->gamma, "weight", API_OPTIONAL},
         {&b->dx, "dx", API_OPTIONAL},
+        {&b->dresidual, "dresidual", API_OPTIONAL},
         {&b->dgamma, "dgamma", API_OPTIONAL},
         {&b->dbeta, "dbeta", API_OPTIONAL},
     };
@@ -274,6 +291,7 @@ static void backwards(void **state)
     backward(a, &eval);
     api_refuses_all(a, &eval, running, 2);
     device_untouched(a->d, "dx", &b->dx);
+    device_untouched(a->d, "dresidual", &b->dresidual);
     device_untouched(a->d, "dgamma", &b->dgamma);
     device_untouched(a->d, "dbeta", &b->dbeta);
     api_accepts(&train);

@@ -103,6 +103,30 @@ static void untouched(device *d, const bncl_batch_norm_double_backward *b)
     device_untouched(d, "dgamma", &b->dgamma);
 }
 
+/* A plan with an activation has no double backward. */
+static void with_an_activation(void **state)
+{
+    api *a = api_of(state);
+    const size_t dims[] = {samples, channels};
+    run_args args;
+    run_args_init(&args, a);
+    bncl_batch_norm_options options = bncl_batch_norm_options_default();
+    options.activation = bncl_activation_relu();
+    bncl_batch_norm *plan = NULL;
+    device_ok(a->d,
+              bncl_batch_norm_create(a->d->context, BNCL_LAYOUT_NC, BNCL_F32, 2, dims, &options,
+                                     &plan, &a->d->err),
+              "bncl_batch_norm_create");
+    harness_hold(plan, release_plan);
+    const api_call calls[] = {
+        {.function = "bncl_batch_norm_double_backward_train", .run = train, .args = &args},
+        {.function = "bncl_batch_norm_double_backward_eval", .run = eval, .args = &args}};
+    for (int i = 0; i < 2; ++i)
+        api_refuses_bytes(&calls[i], &args.plan, &plan, sizeof plan, BNCL_ERROR_UNSUPPORTED,
+                          "without an activation");
+    untouched(a->d, &args.held);
+}
+
 static void in_training(void **state)
 {
     api *a = api_of(state);
@@ -141,6 +165,7 @@ static void in_evaluation(void **state)
 int main(void)
 {
     const struct CMUnitTest tests[] = {
+        HARNESS_TEST(with_an_activation),
         HARNESS_TEST(in_training),
         HARNESS_TEST(in_evaluation),
     };

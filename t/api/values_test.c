@@ -54,6 +54,7 @@ static void null_has_nothing(void **state)
     (void)state;
     expect_zero("bncl_buffer_size", bncl_buffer_size(NULL));
     expect_zero("bncl_tensor_count", bncl_tensor_count(NULL));
+    expect_zero("bncl_batch_norm_mask_bytes", bncl_batch_norm_mask_bytes(NULL));
     expect_zero("bncl_graph_parameter_count", bncl_graph_parameter_count(NULL));
     expect_zero("bncl_graph_state_count", bncl_graph_state_count(NULL));
     expect_null("bncl_opencl_get_context", bncl_opencl_get_context(NULL));
@@ -113,8 +114,9 @@ static void default_options(void **state)
     (void)state;
     const bncl_batch_norm_options norm = bncl_batch_norm_options_default();
     expect_true("bncl_batch_norm_options_default",
-                norm.eps == 1e-5 && norm.momentum == 0.1 && !norm.cumulative,
-                "eps 1e-5, momentum 0.1, not cumulative");
+                norm.eps == 1e-5 && norm.momentum == 0.1 && !norm.cumulative &&
+                    norm.activation.kind == BNCL_ACTIVATION_NONE,
+                "eps 1e-5, momentum 0.1, not cumulative, no activation");
     const bncl_graph_batch_norm_options layer = bncl_graph_batch_norm_options_default();
     expect_true("bncl_graph_batch_norm_options_default",
                 layer.norm.eps == 1e-5 && layer.norm.momentum == 0.1 && !layer.norm.cumulative &&
@@ -125,6 +127,22 @@ static void default_options(void **state)
                 sgd.lr == 1e-3 && sgd.momentum == 0.0 && sgd.dampening == 0.0 &&
                     sgd.weight_decay == 0.0 && !sgd.nesterov,
                 "lr 0.001 and nothing else");
+}
+
+static void activations(void **state)
+{
+    (void)state;
+    const bncl_activation relu = bncl_activation_relu();
+    const bncl_activation leaky = bncl_activation_leaky_relu(0.125);
+    const bncl_activation hardtanh = bncl_activation_hardtanh(-2.0, 3.0);
+    expect_true("bncl_activation_relu", relu.kind == BNCL_ACTIVATION_RELU, "RELU");
+    expect_true("bncl_activation_leaky_relu",
+                leaky.kind == BNCL_ACTIVATION_LEAKY_RELU && leaky.negative_slope == 0.125,
+                "LEAKY_RELU and its slope");
+    expect_true("bncl_activation_hardtanh",
+                hardtanh.kind == BNCL_ACTIVATION_HARDTANH && hardtanh.min == -2.0 &&
+                    hardtanh.max == 3.0,
+                "HARDTANH and its bounds");
 }
 
 /* ---- random numbers ---- */
@@ -237,11 +255,11 @@ static void tensor_count(void **state)
 int main(void)
 {
     const struct CMUnitTest tests[] = {
-        HARNESS_TEST(null_is_destroyed), HARNESS_TEST(null_has_nothing),
-        HARNESS_TEST(names_of_numbers),  HARNESS_TEST(names_of_statuses),
-        HARNESS_TEST(default_options),   HARNESS_TEST(no_random_numbers),
-        HARNESS_TEST(tensor_init),       HARNESS_TEST(tensor_init_strided),
-        HARNESS_TEST(tensor_count),
+        HARNESS_TEST(null_is_destroyed),   HARNESS_TEST(null_has_nothing),
+        HARNESS_TEST(names_of_numbers),    HARNESS_TEST(names_of_statuses),
+        HARNESS_TEST(default_options),     HARNESS_TEST(activations),
+        HARNESS_TEST(no_random_numbers),   HARNESS_TEST(tensor_init),
+        HARNESS_TEST(tensor_init_strided), HARNESS_TEST(tensor_count),
     };
     cmocka_set_message_output(CM_OUTPUT_TAP);
     return cmocka_run_group_tests(tests, NULL, NULL);

@@ -59,6 +59,8 @@ static void prepare_forward(void *of)
     w->event = FAULT_SENTINEL;
     w->data.num_batches_tracked = 5;
     spoil(w, &f->y);
+    if (f->mask.buffer != NULL)
+        device_ok(w->d, bncl_tensor_fill(w->d->queue, &f->mask, 99.0, NULL, &w->d->err), "mask");
     spoil(w, &f->save_mean);
     spoil(w, &f->save_mean_lo);
     spoil(w, &f->save_invstd);
@@ -90,6 +92,7 @@ static void forward_results(void *of, fault_record *record)
     fault_record_bytes(record, "num_batches_tracked", &w->data.num_batches_tracked,
                        sizeof w->data.num_batches_tracked);
     fault_record_tensor(record, "y", w->d, &w->forward.y);
+    fault_record_tensor(record, "mask", w->d, &w->forward.mask);
     fault_record_tensor(record, "running_mean", w->d, &w->forward.running_mean);
     fault_record_tensor(record, "running_var", w->d, &w->forward.running_var);
     fault_record_tensor(record, "next_mean", w->d, &w->forward.next_mean);
@@ -135,6 +138,33 @@ static void train(void **state)
     faults_try(&train_operation, world_make(state, &inner));
 }
 
+/* A layer with a residual and an activation: the mask is an output as y is. */
+static void fuse(world *w)
+{
+    const size_t bytes = bncl_batch_norm_mask_bytes(w->plan);
+    w->forward.residual = batch_norm_case_tensor(w->d, &w->c, 0, w->data.dy);
+    w->forward.mask = device_tensor(w->d, BNCL_U8, 1, &bytes, NULL);
+    w->backward.mask = w->forward.mask;
+    w->backward.dresidual = batch_norm_case_tensor(w->d, &w->c, 0, NULL);
+}
+
+static batch_norm_case fused_case(void)
+{
+    batch_norm_case c = batch_norm_case_make(BNCL_LAYOUT_NCL, 3, 4, 17);
+    c.options.activation = bncl_activation_leaky_relu(0.25);
+    return c;
+}
+
+static void fused(void **state)
+{
+    const batch_norm_case c = fused_case();
+    world *w = world_make(state, &c);
+    fuse(w);
+    faults_try(&train_operation, w);
+    w->forward.save_mean = w->forward.save_mean_lo = w->forward.save_invstd = device_absent();
+    faults_try(&eval_operation, w);
+}
+
 static void train_into_next(void **state)
 {
     const batch_norm_case c = batch_norm_case_make(BNCL_LAYOUT_NLC, 6, 5, 7);
@@ -172,6 +202,7 @@ static void prepare_backward(void *of)
     world *w = of;
     w->event = FAULT_SENTINEL;
     spoil(w, &w->backward.dx);
+    spoil(w, &w->backward.dresidual);
     spoil(w, &w->backward.dgamma);
     spoil(w, &w->backward.dbeta);
 }
@@ -181,6 +212,7 @@ static void backward_results(void *of, fault_record *record)
     world *w = of;
     device_ok(w->d, bncl_event_wait(w->event, &w->d->err), "bncl_event_wait");
     fault_record_tensor(record, "dx", w->d, &w->backward.dx);
+    fault_record_tensor(record, "dresidual", w->d, &w->backward.dresidual);
     fault_record_tensor(record, "dgamma", w->d, &w->backward.dgamma);
     fault_record_tensor(record, "dbeta", w->d, &w->backward.dbeta);
 }
@@ -207,6 +239,8 @@ static void backward(void **state, batch_norm_case c, bool no_dx, bool no_gradie
                                  .results = backward_results,
                                  .discard = destroy_event};
     world *w = world_make(state, &c);
+    if (c.options.activation.kind != BNCL_ACTIVATION_NONE)
+        fuse(w);
     device_ok(w->d,
               bncl_batch_norm_forward_train(w->plan, w->d->queue, &w->forward, NULL, &w->d->err),
               "bncl_batch_norm_forward_train");
@@ -224,6 +258,12 @@ static void backward_all(void **state)
 {
     backward(state, batch_norm_case_make(BNCL_LAYOUT_NC, 40, 5, 1), false, false);
     backward(state, batch_norm_case_make(BNCL_LAYOUT_NCL, 3, 4, 17), false, false);
+}
+
+static void backward_fused(void **state)
+{
+    backward(state, fused_case(), false, false);
+    backward(state, fused_case(), true, true);
 }
 
 static void backward_some(void **state)
@@ -339,9 +379,9 @@ static void plans(void **state)
 int main(void)
 {
     const struct CMUnitTest tests[] = {
-        HARNESS_TEST(train), HARNESS_TEST(train_into_next), HARNESS_TEST(train_nothing),
-        HARNESS_TEST(eval),  HARNESS_TEST(backward_all),    HARNESS_TEST(backward_some),
-        HARNESS_TEST(plans),
+        HARNESS_TEST(train),           HARNESS_TEST(fused),         HARNESS_TEST(backward_fused),
+        HARNESS_TEST(train_into_next), HARNESS_TEST(train_nothing), HARNESS_TEST(eval),
+        HARNESS_TEST(backward_all),    HARNESS_TEST(backward_some), HARNESS_TEST(plans),
     };
     cmocka_set_message_output(CM_OUTPUT_TAP);
     return cmocka_run_group_tests(tests, faults_open, device_close);

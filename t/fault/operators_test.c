@@ -18,6 +18,7 @@ typedef struct world {
     bncl_tensor in[2];     /* [rows, classes] */
     bncl_tensor out;       /* likewise */
     bncl_tensor labels, loss, correct;
+    bncl_tensor mask;       /* of `elements` */
     float values[elements]; /* what `out` holds before an SGD step */
     bncl_elementwise *elementwise;
     bncl_cross_entropy *cross_entropy;
@@ -56,6 +57,8 @@ static world *world_make(void **state)
     generate_normal(&g, 0.0, 1.0, w->values, elements);
     generate_labels(&g, classes, labels, rows);
     w->out = device_tensor(w->d, BNCL_F32, 2, dims, NULL);
+    const size_t mask_bytes = (elements + 7) / 8;
+    w->mask = device_tensor(w->d, BNCL_U8, 1, &mask_bytes, NULL);
     w->labels = device_tensor(w->d, BNCL_I32, 1, dims, labels);
     w->loss = device_tensor(w->d, BNCL_F32, 1, &one, NULL);
     w->correct = device_tensor(w->d, BNCL_I32, 1, &one, NULL);
@@ -75,6 +78,8 @@ static void prepare(void *of)
                   "bncl_tensor_fill");
     device_ok(w->d, bncl_tensor_fill(w->d->queue, &w->correct, -1.0, NULL, &w->d->err),
               "bncl_tensor_fill");
+    device_ok(w->d, bncl_tensor_fill(w->d->queue, &w->mask, 99.0, NULL, &w->d->err),
+              "bncl_tensor_fill");
 }
 
 static void lasting(void *of, fault_record *record)
@@ -91,6 +96,7 @@ static void results(void *of, fault_record *record)
     world *w = of;
     device_ok(w->d, bncl_event_wait(w->event, &w->d->err), "bncl_event_wait");
     fault_record_tensor(record, "out", w->d, &w->out);
+    fault_record_tensor(record, "mask", w->d, &w->mask);
     fault_record_tensor(record, "loss", w->d, &w->loss);
     fault_record_tensor(record, "correct", w->d, &w->correct);
 }
@@ -175,6 +181,22 @@ static bncl_status add(void *of, bncl_error *err)
     return bncl_add(w->elementwise, w->d->queue, &w->in[0], &w->in[1], &w->out, &w->sync, err);
 }
 
+static bncl_status activation_forward(void *of, bncl_error *err)
+{
+    world *w = of;
+    const bncl_activation leaky = bncl_activation_leaky_relu(0.5);
+    return bncl_activation_forward(w->elementwise, w->d->queue, &leaky, &w->in[0], &w->out,
+                                   &w->mask, &w->sync, err);
+}
+
+static bncl_status activation_backward(void *of, bncl_error *err)
+{
+    world *w = of;
+    const bncl_activation leaky = bncl_activation_leaky_relu(0.5);
+    return bncl_activation_backward(w->elementwise, w->d->queue, &leaky, &w->mask, &w->in[0],
+                                    &w->out, &w->sync, err);
+}
+
 static void elementwise(void **state)
 {
     world *w = world_make(state);
@@ -189,6 +211,8 @@ static void elementwise(void **state)
     try_run(w, "bncl_relu_forward", relu_forward);
     try_run(w, "bncl_relu_backward", relu_backward);
     try_run(w, "bncl_add", add);
+    try_run(w, "bncl_activation_forward", activation_forward);
+    try_run(w, "bncl_activation_backward", activation_backward);
 }
 
 /* ---- cross entropy ---- */
