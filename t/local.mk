@@ -196,13 +196,14 @@ t_api_libapi_la_SOURCES = t/api/api.c t/api/api.h
 api_ldadd = t/api/libapi.la $(LDADD)
 unit_tests += t/api/values_test t/unit/device_select_test
 t_unit_device_select_test_CPPFLAGS = $(AM_CPPFLAGS) $(OPENCL_CFLAGS)
-pocl_tests += t/api/batch_norm_test t/api/double_backward_test t/api/fold_test \
-	t/api/graph_run_test t/api/graph_test t/api/linear_test t/api/opencl_test \
+pocl_tests += t/api/activation_test t/api/batch_norm_test t/api/double_backward_test \
+	t/api/fold_test t/api/graph_run_test t/api/graph_test t/api/linear_test t/api/opencl_test \
 	t/api/operators_test t/api/runtime_test
 t_api_fold_test_LDADD = $(api_ldadd)
 t_api_graph_run_test_LDADD = $(api_ldadd)
 t_api_graph_test_LDADD = $(api_ldadd)
 t_api_linear_test_LDADD = $(api_ldadd)
+t_api_activation_test_LDADD = $(api_ldadd)
 t_api_batch_norm_test_LDADD = $(api_ldadd)
 t_api_double_backward_test_LDADD = $(api_ldadd)
 t_api_opencl_test_CPPFLAGS = $(AM_CPPFLAGS) $(OPENCL_CFLAGS)

@@ -10,7 +10,8 @@
 
    The same input gives the same bits on every device with IEEE f32 arithmetic (see
    bncl_device_info.same_bits), whatever its work-group sizes. A zero is always +0, but for an f16
-   result that underflows. */
+   result that underflows; of y with a residual or an activation, and of dresidual, a zero has the
+   sign that these give it. */
 #ifndef BNCL_BATCH_NORM_H
 #define BNCL_BATCH_NORM_H
 

@@ -1,4 +1,5 @@
-/* Bad arguments to the operators besides batch norm and linear: elementwise, cross entropy, SGD. */
+/* Bad arguments to the operators besides batch norm, linear and activations: elementwise, cross
+   entropy, SGD. */
 #include <math.h>
 
 #include "api/api.h"
@@ -12,8 +13,6 @@ typedef struct op_args {
     size_t sizes[2]; /* rows and classes, or a count */
     bncl_dtype dtype;
     bncl_elementwise *elementwise, *made_elementwise, **out_elementwise;
-    bncl_activation held_activation;
-    const bncl_activation *activation;
     bncl_cross_entropy *cross_entropy, *made_cross_entropy, **out_cross_entropy;
     bncl_sgd *sgd, *made_sgd, **out_sgd;
     bncl_sgd_options options;
@@ -35,8 +34,6 @@ static void op_args_init(op_args *args, api *a)
                       .made_cross_entropy = API_SENTINEL,
                       .made_sgd = API_SENTINEL};
     args->out_elementwise = &args->made_elementwise;
-    args->held_activation = bncl_activation_relu();
-    args->activation = &args->held_activation;
     args->out_cross_entropy = &args->made_cross_entropy;
     args->out_sgd = &args->made_sgd;
     args->loss = &args->held_loss;
@@ -85,22 +82,6 @@ static bncl_status add(void *of, bncl_error *err)
     op_args *args = of;
     const bncl_tensor *const *t = args->tensors;
     return bncl_add(args->elementwise, args->run.queue, t[0], t[1], t[2], args->run.sync, err);
-}
-
-static bncl_status activation_forward(void *of, bncl_error *err)
-{
-    op_args *args = of;
-    const bncl_tensor *const *t = args->tensors;
-    return bncl_activation_forward(args->elementwise, args->run.queue, args->activation, t[0], t[1],
-                                   t[2], args->run.sync, err);
-}
-
-static bncl_status activation_backward(void *of, bncl_error *err)
-{
-    op_args *args = of;
-    const bncl_tensor *const *t = args->tensors;
-    return bncl_activation_backward(args->elementwise, args->run.queue, args->activation, t[2],
-                                    t[0], t[1], args->run.sync, err);
 }
 
 static void elementwise_run(api *a, api_call *call, const char *const *names, int count)
@@ -152,69 +133,6 @@ static void elementwise(void **state)
     elementwise_run(a, &forward, forward_names, 2);
     elementwise_run(a, &backward, backward_names, 3);
     elementwise_run(a, &sum, add_names, 3);
-}
-
-/* A kind that is none, and bounds as PyTorch refuses them. */
-static void refuses_activations(const api_call *call, bncl_activation *place)
-{
-    const bncl_activation bad[] = {{.kind = BNCL_ACTIVATION_COUNT},
-                                   {.kind = (bncl_activation_kind)-1},
-                                   bncl_activation_hardtanh(1.0, 1.0),
-                                   bncl_activation_hardtanh(1.0, -1.0),
-                                   bncl_activation_hardtanh((double)NAN, 1.0),
-                                   bncl_activation_hardtanh(0.0, (double)NAN)};
-    for (int i = 0; i < 6; ++i)
-        api_refuses_bytes(call, place, &bad[i], sizeof bad[i], BNCL_ERROR_ARGUMENT,
-                          i < 2 ? "no kind of activation" : "expected max above min");
-}
-
-static void activation_run(api *a, api_call *call, const char *const names[3], bool mask_optional)
-{
-    op_args *args = call->args;
-    for (int i = 0; i < 2; ++i)
-        args->held[i] = api_matrix(a, rows, classes);
-    args->held[2] = api_mask(a, (rows * classes + 7) / 8);
-    const bncl_tensor more = api_mask(a, (rows * classes + 7) / 8 + 1);
-    bncl_tensor within = args->held[2];
-    within.buffer = args->held[1].buffer;
-    within.offset = args->held[1].offset * sizeof(float) + 3;
-    api_refuses_run(a, call);
-    api_refuses_null(call, &args->elementwise, "op");
-    api_refuses_null(call, &args->activation, "activation");
-    refuses_activations(call, &args->held_activation);
-    for (int i = 0; i < 2; ++i) {
-        api_refuses_null(call, &args->tensors[i], names[i]);
-        api_refuses_tensors(a, call, &args->held[i], names[i], API_ANY_SHAPE);
-    }
-    if (!mask_optional)
-        api_refuses_null(call, &args->tensors[2], "mask");
-    api_refuses_tensors(a, call, &args->held[2], "mask",
-                        API_ANY_SHAPE | (mask_optional ? API_OPTIONAL : 0));
-    api_refuses_bytes(call, &args->held[2], &more, sizeof more, BNCL_ERROR_SHAPE, "mask");
-    api_refuses_bytes(call, &args->held[2], &within, sizeof within, BNCL_ERROR_ARGUMENT,
-                      "mask overlaps");
-    device_untouched(a->d, names[1], &args->held[1]);
-    api_accepts(call);
-}
-
-static void activations(void **state)
-{
-    static const char *const forward_names[] = {"x", "y", "mask"};
-    static const char *const backward_names[] = {"dy", "dx", "mask"};
-    api *a = api_of(state);
-    op_args args;
-    op_args_init(&args, a);
-    api_call forward = {
-        .function = "bncl_activation_forward", .run = activation_forward, .args = &args};
-    api_call backward = {
-        .function = "bncl_activation_backward", .run = activation_backward, .args = &args};
-    device_ok(a->d, bncl_elementwise_create(args.context, BNCL_F32, &args.elementwise, &a->d->err),
-              "create");
-    harness_hold(args.elementwise, release_elementwise);
-    activation_run(a, &forward, forward_names, true);
-    activation_run(a, &backward, backward_names, false);
-    args.tensors[2] = NULL; /* no mask */
-    api_accepts(&forward);
 }
 
 /* ---- cross entropy ---- */
@@ -392,9 +310,9 @@ static void sgd_steps(void **state)
 int main(void)
 {
     const struct CMUnitTest tests[] = {
-        HARNESS_TEST(elementwise),         HARNESS_TEST(activations),
-        HARNESS_TEST(cross_entropy_plans), HARNESS_TEST(cross_entropy_runs),
-        HARNESS_TEST(sgd_plans),           HARNESS_TEST(sgd_steps),
+        HARNESS_TEST(elementwise),        HARNESS_TEST(cross_entropy_plans),
+        HARNESS_TEST(cross_entropy_runs), HARNESS_TEST(sgd_plans),
+        HARNESS_TEST(sgd_steps),
     };
     cmocka_set_message_output(CM_OUTPUT_TAP);
     return cmocka_run_group_tests(tests, api_open, api_close);

@@ -1,5 +1,5 @@
-/* Activations as operations of their own, against PyTorch's rules written out and PyTorch's recorded
-   results: every element, and every bit of the mask, has exactly one right value. */
+/* Activations as operations of their own, against PyTorch's rules written out and PyTorch's
+   recorded results: every element, and every bit of the mask, has exactly one right value. */
 #include <math.h>
 #include <string.h>
 

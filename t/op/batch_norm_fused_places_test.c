@@ -1,7 +1,6 @@
 /* Batch norm with a residual and an activation: outputs in the place of inputs, outputs left out,
    values at the activation's edges, and what is refused. */
 #include <math.h>
-#include <string.h>
 
 #include "lib/compare.h"
 #include "lib/fused.h"
@@ -129,72 +128,71 @@ static void outputs_left_out(void **state)
     }
 }
 
-/* Statistics by which y is what x is, so that x lies at the activation's edges, and beside them. */
+/* Zeros, infinities, NaN, and the bounds of hardtanh(-1/2, 1) with the numbers beside them. */
+static const float edges[] = {
+    0.0f, -0.0f, NAN,   INFINITY,        -INFINITY,     0x1p-100f, -0x1p-100f,
+    0.5f, -0.5f, 1.0f,  -1.0f,           0.75f,         -0.75f,    0x1.000002p-1f,
+    8.0f, -8.0f, 0.25f, -0x1.fffffep-2f, 0x1.000002p+0f};
+enum { edge_count = sizeof edges / sizeof edges[0] };
+
+static float rule(const bncl_activation *a, float x)
+{
+    if (a->kind == BNCL_ACTIVATION_RELU)
+        return x < 0.0f ? 0.0f : x;
+    if (a->kind == BNCL_ACTIVATION_LEAKY_RELU)
+        return x > 0.0f ? x : x * 0.25f;
+    return x < -0.5f ? -0.5f : x > 1.0f ? 1.0f : x;
+}
+
+static bool passes(const bncl_activation *a, float x)
+{
+    if (a->kind == BNCL_ACTIVATION_RELU)
+        return !(x <= 0.0f);
+    if (a->kind == BNCL_ACTIVATION_LEAKY_RELU)
+        return x > 0.0f;
+    return !(x <= -0.5f || x >= 1.0f);
+}
+
+/* y and mask of an eval call whose statistics and parameters leave x what it is. */
+static void check_edges(device *d, const fused_case *c)
+{
+    const bncl_activation *a = &c->activation;
+    const size_t total = batch_norm_case_total(&c->norm);
+    world *w = world_make(d, c);
+    float *x = harness_floats(total), *ones = harness_floats(c->norm.channels);
+    double *y = harness_doubles(total);
+    for (size_t k = 0; k < total; ++k) {
+        x[k] = edges[k % edge_count];
+        y[k] = (double)rule(a, x[k]);
+        ones[k % c->norm.channels] = 1.0f;
+    }
+    w->f.x = batch_norm_case_tensor(d, &c->norm, 0, x);
+    w->f.residual = device_absent();
+    w->f.running_mean = device_vector(d, c->norm.channels, harness_floats(c->norm.channels));
+    w->f.running_var = device_vector(d, c->norm.channels, ones);
+    w->f.save_mean = w->f.save_mean_lo = w->f.save_invstd = device_absent();
+    device_ok(d, bncl_batch_norm_forward_eval(w->plan, d->queue, &w->f, NULL, &d->err), "eval");
+    check_floats_or_special("y", device_floats(d, &w->f.y), y, harness_doubles(total), total);
+    unsigned char *mask = harness_memory(bncl_batch_norm_mask_bytes(w->plan), 1);
+    device_read(d, &w->f.mask, mask);
+    const unsigned char *bits = fused_unpack(mask, fused_line(c), total);
+    for (size_t k = 0; k < total; ++k)
+        if (bits[k] != passes(a, x[k]))
+            harness_fail("mask of %a, kind %d: got %d", (double)x[k], (int)a->kind, bits[k]);
+}
+
 static void at_the_edges(void **state)
 {
-    enum { count = 19 };
     device *d = device_of(state);
-    const float edges[count] = {0.0f,
-                                -0.0f,
-                                NAN,
-                                INFINITY,
-                                -INFINITY,
-                                0x1p-100f,
-                                -0x1p-100f,
-                                0.5f,
-                                -0.5f,
-                                1.0f,
-                                -1.0f,
-                                0.75f,
-                                -0.75f,
-                                nextafterf(0.5f, 1.0f),
-                                8.0f,
-                                -8.0f,
-                                0.25f,
-                                nextafterf(-0.5f, 0.0f),
-                                nextafterf(1.0f, 2.0f)};
     const bncl_activation activations[] = {bncl_activation_relu(), bncl_activation_leaky_relu(0.25),
                                            bncl_activation_hardtanh(-0.5, 1.0)};
     for (int i = 0; i < 6; ++i) {
-        fused_case c = i % 2 == 0 ? case_make(BNCL_LAYOUT_NC, 3, count, 1)
-                                  : case_make(BNCL_LAYOUT_NCL, 3, 2, count);
-        const bncl_activation *a = &activations[i / 2];
-        const size_t total = batch_norm_case_total(&c.norm);
-        c.activation = *a;
+        fused_case c = i % 2 == 0 ? case_make(BNCL_LAYOUT_NC, 3, edge_count, 1)
+                                  : case_make(BNCL_LAYOUT_NCL, 3, 2, edge_count);
+        c.activation = activations[i / 2];
         c.norm.options.eps = 0.0;
         c.norm.no_gamma = c.norm.no_beta = true;
-        world *w = world_make(d, &c);
-        float *x = harness_floats(total), *y = harness_floats(total), *ones = harness_floats(19);
-        unsigned char *bits = harness_memory(total, 1);
-        for (size_t k = 0; k < total; ++k) {
-            /* x + 0 is 0 for a -0, as x - mean is */
-            const float v = x[k] = edges[k % count];
-            const float moved = v + 0.0f;
-            y[k] = a->kind == BNCL_ACTIVATION_RELU         ? (moved < 0.0f ? 0.0f : moved)
-                   : a->kind == BNCL_ACTIVATION_LEAKY_RELU ? (moved > 0.0f ? moved : moved * 0.25f)
-                   : moved < -0.5f                         ? -0.5f
-                   : moved > 1.0f                          ? 1.0f
-                                                           : moved;
-            bits[k] = a->kind == BNCL_ACTIVATION_RELU         ? !(moved <= 0.0f)
-                      : a->kind == BNCL_ACTIVATION_LEAKY_RELU ? moved > 0.0f
-                                                              : !(moved <= -0.5f || moved >= 1.0f);
-            ones[k % 19] = 1.0f;
-        }
-        w->f.x = batch_norm_case_tensor(d, &c.norm, 0, x);
-        w->f.residual = device_absent();
-        w->f.running_mean = device_vector(d, c.norm.channels, harness_floats(count));
-        w->f.running_var = device_vector(d, c.norm.channels, ones);
-        w->f.save_mean = w->f.save_mean_lo = w->f.save_invstd = device_absent();
-        device_ok(d, bncl_batch_norm_forward_eval(w->plan, d->queue, &w->f, NULL, &d->err), "eval");
-        const double *exact = harness_doubles(total);
-        check_floats_or_special("y", device_floats(d, &w->f.y), harness_widen(y, total), exact,
-                                total);
-        unsigned char *mask = harness_memory(bncl_batch_norm_mask_bytes(w->plan), 1);
-        device_read(d, &w->f.mask, mask);
-        const unsigned char *got = fused_unpack(mask, fused_line(&c), total);
-        for (size_t k = 0; k < total; ++k)
-            if (got[k] != bits[k])
-                harness_fail("mask of %a, kind %d: got %d", (double)x[k], (int)a->kind, got[k]);
+        check_edges(d, &c);
         harness_release(NULL);
     }
 }
