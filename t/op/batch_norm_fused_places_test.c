@@ -50,6 +50,25 @@ static void in_the_place_of_inputs(void **state)
             }
 }
 
+/* What no element is multiplied by reaches no result, not by way of places without an element. */
+static void a_slope_that_is_infinite(void **state)
+{
+    device *d = device_of(state);
+    for (int i = 0; i < 4; ++i) {
+        fused_case c = i % 2 == 0 ? case_make(BNCL_LAYOUT_NC, 21, 19, 1)
+                                  : case_make(BNCL_LAYOUT_NCL, 4, 3, 21);
+        c.activation = bncl_activation_leaky_relu((double)(i < 2 ? INFINITY : NAN));
+        c.train = true;
+        const fused_data data = fused_data_make(&c);
+        for (size_t k = 0; k < batch_norm_case_total(&c.norm); ++k)
+            data.residual[k] = 100.0f;
+        const fused_output together = fused_run(d, &c, &data);
+        const fused_output apart = fused_run_apart(d, &c, &data);
+        fused_expect_same(&c, &together, &apart);
+        harness_release(NULL);
+    }
+}
+
 static bncl_tensor mask_of(device *d, const bncl_batch_norm *plan)
 {
     const size_t bytes = bncl_batch_norm_mask_bytes(plan);
@@ -124,6 +143,30 @@ static void outputs_left_out(void **state)
                     check_float_bits(fused_names[2 + o], device_floats(d, outputs[o]), whole[o],
                                      o < 2 ? total : c->norm.channels);
         }
+        harness_release(NULL);
+    }
+}
+
+/* Each gradient is added to, or overwritten, whatever the other is; frozen or not. */
+static void accumulated_or_not(void **state)
+{
+    device *d = device_of(state);
+    for (int i = 0; i < 8; ++i) {
+        const fused_case c = i % 2 == 0 ? case_make(BNCL_LAYOUT_NC, 21, 19, 1)
+                                        : case_make(BNCL_LAYOUT_NCL, 4, 3, 21);
+        const size_t total = batch_norm_case_total(&c.norm);
+        world *w = world_make(d, &c);
+        device_ok(d, forward(d, w), "forward");
+        device_ok(d, backward(d, w, i >= 4), "overwriting");
+        float *dx = device_floats(d, &w->b.dx), *dresidual = device_floats(d, &w->b.dresidual);
+        w->b.accumulate_dx = i / 2 % 2 == 0;
+        w->b.accumulate_dresidual = !w->b.accumulate_dx;
+        float *added = w->b.accumulate_dx ? dx : dresidual;
+        for (size_t k = 0; k < total; ++k)
+            added[k] += added[k];
+        device_ok(d, backward(d, w, i >= 4), "one of both");
+        check_float_bits("dx", device_floats(d, &w->b.dx), dx, total);
+        check_float_bits("dresidual", device_floats(d, &w->b.dresidual), dresidual, total);
         harness_release(NULL);
     }
 }
@@ -266,6 +309,8 @@ int main(void)
     const struct CMUnitTest tests[] = {
         HARNESS_TEST(in_the_place_of_inputs),
         HARNESS_TEST(outputs_left_out),
+        HARNESS_TEST(a_slope_that_is_infinite),
+        HARNESS_TEST(accumulated_or_not),
         HARNESS_TEST(at_the_edges),
         HARNESS_TEST(masks_are_counted),
         HARNESS_TEST(refused),
