@@ -1,12 +1,15 @@
-/* Adds the tiles of each channel, in the tree of merge_order.cl, and derives what dx needs.
+/* Adds the tiles of each channel, in the tree of merge_order.cl, and derives what dx needs; or keeps
+   what they come to, which other batches' may join first.
 
      partial       [4][tiles][channels]: see batch_norm_backward_inner.cl
+     totals        [4][channels]: the same of a whole batch, or of several
      coefficients  [5][channels]  mean_hi, mean_lo, k1, k2, k3:
                                   dx = k1*((dy - k2) - ((x - mean_hi) - mean_lo)*k3)
                                   k1 = gamma*invstd, k2 = dbeta/n, k3 = invstd*dgamma/n
      dgamma, dbeta [channels]
 
    With ACCUMULATE they are added to what dgamma and dbeta hold.
+   Totals are one tile: with tiles = 1 batch_norm_backward_merge takes them in place of `partial`.
    With FROZEN statistics `invstd` holds running_var, and dx = k1*dy.
    Grid: one work-item a channel. Traffic: 16 bytes read per tile and channel. */
 #define HAS_GAMMA 1
@@ -37,6 +40,31 @@ sums sums_add(sums a, sums b)
     return r;
 }
 
+void sums_store(sums all, __global acc_t *to, size_t row)
+{
+    to[0] = all.s.hi;
+    to[row] = all.s.lo;
+    to[2 * row] = all.q.hi;
+    to[3 * row] = all.q.lo;
+}
+
+sums sums_of_channel(__global const acc_t *partial, uint c, uint channels, uint tiles)
+{
+    const size_t pairs = (size_t)tiles * channels;
+    sums stack[STACK];
+    uint top = 0;
+    for (uint tile = 0; tile < tiles; ++tile) {
+        sums node = sums_load(partial, pairs, (size_t)tile * channels + c);
+        for (uint k = MERGES_AFTER(tile); k > 0; --k)
+            node = sums_add(stack[--top], node);
+        stack[top++] = node;
+    }
+    sums all = stack[--top];
+    while (top > 0)
+        all = sums_add(stack[--top], all);
+    return all;
+}
+
 __kernel void batch_norm_backward_merge(__global const acc_t *partial, ulong partial_at,
                                         __global acc_t *coefficients, ulong coefficients_at,
                                         __global const acc_t *gamma, ulong gamma_at,
@@ -50,21 +78,7 @@ __kernel void batch_norm_backward_merge(__global const acc_t *partial, ulong par
     const uint c = (uint)get_global_id(0);
     if (c >= channels)
         return;
-    partial += partial_at;
-    const size_t pairs = (size_t)tiles * channels;
-
-    sums stack[STACK];
-    uint top = 0;
-    for (uint tile = 0; tile < tiles; ++tile) {
-        sums node = sums_load(partial, pairs, (size_t)tile * channels + c);
-        for (uint k = MERGES_AFTER(tile); k > 0; --k)
-            node = sums_add(stack[--top], node);
-        stack[top++] = node;
-    }
-    sums all = stack[--top];
-    while (top > 0)
-        all = sums_add(stack[--top], all);
-
+    const sums all = sums_of_channel(partial + partial_at, c, channels, tiles);
     const acc_t saved = invstds[invstd_at + c];
     const acc_t invstd = flags & FROZEN ? inverse_sqrt(saved + eps) : saved;
     const acc_t dg = all.q.hi * invstd;
@@ -80,4 +94,31 @@ __kernel void batch_norm_backward_merge(__global const acc_t *partial, ulong par
             unsigned_zero(flags & ACCUMULATE ? dgamma[dgamma_at + c] + dg : dg);
     if (flags & HAS_DBETA)
         dbeta[dbeta_at + c] = unsigned_zero(flags & ACCUMULATE ? dbeta[dbeta_at + c] + db : db);
+}
+
+/* The sums of a batch, from its tiles. Traffic: 16 bytes read per tile and channel, 16 written per
+   channel. */
+__kernel void batch_norm_backward_tiles(__global const acc_t *partial, ulong partial_at,
+                                        __global acc_t *totals, ulong totals_at, uint channels,
+                                        uint tiles)
+{
+    const uint c = (uint)get_global_id(0);
+    if (c >= channels)
+        return;
+    const sums all = sums_of_channel(partial + partial_at, c, channels, tiles);
+    sums_store(all, totals + totals_at + c, channels);
+}
+
+/* The sums of two batches together; `both` may be one of the two. Traffic: 32 bytes read per
+   channel, 16 written. */
+__kernel void batch_norm_backward_pair(__global const acc_t *first, ulong first_at,
+                                       __global const acc_t *second, ulong second_at,
+                                       __global acc_t *both, ulong both_at, uint channels)
+{
+    const uint c = (uint)get_global_id(0);
+    if (c >= channels)
+        return;
+    const sums a = sums_load(first + first_at, channels, c);
+    const sums b = sums_load(second + second_at, channels, c);
+    sums_store(sums_add(a, b), both + both_at + c, channels);
 }

@@ -4,15 +4,18 @@
      coefficients  [5][channels]: see batch_norm_statistics_merge.cl */
 #define HAS_GAMMA 1
 #define HAS_BETA 2
+#define HAS_RUNNING_MEAN 1
+#define HAS_RUNNING_VAR 2
 
-/* next = keep*running + take*batch, with keep = 1-momentum and take = momentum. next may be the
-   running statistics themselves. Traffic: 16 bytes read, 8 written per channel. */
+/* next = keep*running + take*batch, with keep = 1-momentum and take = momentum, of those running
+   statistics that there are. next may be the running statistics themselves. Traffic: 16 bytes read,
+   8 written per channel. */
 __kernel void batch_norm_running_update(__global const acc_t *coefficients, ulong coefficients_at,
                                         __global const acc_t *running_mean, ulong running_mean_at,
                                         __global const acc_t *running_var, ulong running_var_at,
                                         __global acc_t *next_mean, ulong next_mean_at,
-                                        __global acc_t *next_var, ulong next_var_at, uint channels,
-                                        acc_t keep, acc_t take)
+                                        __global acc_t *next_var, ulong next_var_at, uint flags,
+                                        uint channels, acc_t keep, acc_t take)
 {
     const uint c = (uint)get_global_id(0);
     if (c >= channels)
@@ -20,10 +23,12 @@ __kernel void batch_norm_running_update(__global const acc_t *coefficients, ulon
     coefficients += coefficients_at + c;
     const acc_t mean = coefficients[0];
     const acc_t variance = coefficients[4 * (size_t)channels];
-    next_mean[next_mean_at + c] =
-        unsigned_zero(fma(take, mean, keep * running_mean[running_mean_at + c]));
-    next_var[next_var_at + c] =
-        unsigned_zero(fma(take, variance, keep * running_var[running_var_at + c]));
+    if (flags & HAS_RUNNING_MEAN)
+        next_mean[next_mean_at + c] =
+            unsigned_zero(fma(take, mean, keep * running_mean[running_mean_at + c]));
+    if (flags & HAS_RUNNING_VAR)
+        next_var[next_var_at + c] =
+            unsigned_zero(fma(take, variance, keep * running_var[running_var_at + c]));
 }
 
 /* The coefficients of y = (x - running_mean)*gamma/sqrt(running_var+eps) + beta. Traffic: up to 16

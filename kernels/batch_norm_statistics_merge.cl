@@ -1,10 +1,14 @@
-/* Merges the tiles of each channel and derives what normalizing needs.
+/* Merges the tiles of each channel and derives what normalizing needs; or keeps what they come to,
+   which other batches' may join first.
 
      partial       [3][tiles][channels]  mean, its rounding error, M2 of each tile
+     statistics    [3][channels]         the same of a whole batch, or of several
      coefficients  [5][channels]  mean_hi, mean_lo, scale, shift, unbiased variance:
                                   y = ((x - mean_hi) - mean_lo)*scale + shift
      save_mean, save_mean_lo, save_invstd  [channels]
 
+   Merged statistics are one tile, whatever their count: with tiles = 1 batch_norm_statistics_merge
+   takes them in place of `partial`.
    Grid: one work-item a channel. Traffic: 12 bytes read per tile and channel. */
 #define HAS_GAMMA 1
 #define HAS_BETA 2
@@ -20,6 +24,31 @@ moments load_tile(__global const acc_t *partial, size_t pairs, size_t at, uint t
     return m;
 }
 
+void store_rows(moments m, __global acc_t *to, size_t row)
+{
+    to[0] = m.hi;
+    to[row] = m.lo;
+    to[2 * row] = m.m2;
+}
+
+moments moments_of_channel(__global const acc_t *partial, uint c, uint channels, uint count,
+                           uint tiles)
+{
+    const size_t pairs = (size_t)tiles * channels;
+    moments stack[STACK];
+    uint top = 0;
+    for (uint tile = 0; tile < tiles; ++tile) {
+        moments node = load_tile(partial, pairs, (size_t)tile * channels + c, tile, count);
+        for (uint k = MERGES_AFTER(tile); k > 0; --k)
+            node = moments_merge(stack[--top], node);
+        stack[top++] = node;
+    }
+    moments all = stack[--top];
+    while (top > 0)
+        all = moments_merge(stack[--top], all);
+    return all;
+}
+
 __kernel void batch_norm_statistics_merge(__global const acc_t *partial, ulong partial_at,
                                           __global acc_t *coefficients, ulong coefficients_at,
                                           __global const acc_t *gamma, ulong gamma_at,
@@ -33,21 +62,7 @@ __kernel void batch_norm_statistics_merge(__global const acc_t *partial, ulong p
     const uint c = (uint)get_global_id(0);
     if (c >= channels)
         return;
-    partial += partial_at;
-    const size_t pairs = (size_t)tiles * channels;
-
-    moments stack[STACK];
-    uint top = 0;
-    for (uint tile = 0; tile < tiles; ++tile) {
-        moments node = load_tile(partial, pairs, (size_t)tile * channels + c, tile, count);
-        for (uint k = MERGES_AFTER(tile); k > 0; --k)
-            node = moments_merge(stack[--top], node);
-        stack[top++] = node;
-    }
-    moments all = stack[--top];
-    while (top > 0)
-        all = moments_merge(stack[--top], all);
-
+    const moments all = moments_of_channel(partial + partial_at, c, channels, count, tiles);
     const acc_t variance = divide(all.m2, (acc_t)count);
     /* With eps = 0 a constant channel has no standard deviation: y = beta, gradients 0. */
     const acc_t invstd = variance + eps == 0.0f ? 0.0f : inverse_sqrt(variance + eps);
@@ -62,4 +77,42 @@ __kernel void batch_norm_statistics_merge(__global const acc_t *partial, ulong p
         save_mean_lo[save_mean_lo_at + c] = unsigned_zero(all.lo);
         save_invstd[save_invstd_at + c] = invstd;
     }
+}
+
+/* The statistics of a batch, from its tiles. Traffic: 12 bytes read per tile and channel, 12
+   written per channel. */
+__kernel void batch_norm_statistics_tiles(__global const acc_t *partial, ulong partial_at,
+                                          __global acc_t *statistics, ulong statistics_at,
+                                          uint channels, uint count, uint tiles)
+{
+    const uint c = (uint)get_global_id(0);
+    if (c >= channels)
+        return;
+    const moments all = moments_of_channel(partial + partial_at, c, channels, count, tiles);
+    store_rows(all, statistics + statistics_at + c, channels);
+}
+
+moments load_rows(__global const acc_t *statistics, size_t row, uint count)
+{
+    moments m;
+    m.count = count;
+    m.hi = statistics[0];
+    m.lo = statistics[row];
+    m.m2 = statistics[2 * row];
+    return m;
+}
+
+/* The statistics of two batches together; `both` may be one of the two. Traffic: 24 bytes read per
+   channel, 12 written. */
+__kernel void batch_norm_statistics_pair(__global const acc_t *first, ulong first_at,
+                                         __global const acc_t *second, ulong second_at,
+                                         __global acc_t *both, ulong both_at, uint channels,
+                                         uint first_count, uint second_count)
+{
+    const uint c = (uint)get_global_id(0);
+    if (c >= channels)
+        return;
+    const moments a = load_rows(first + first_at + c, channels, first_count);
+    const moments b = load_rows(second + second_at + c, channels, second_count);
+    store_rows(moments_merge(a, b), both + both_at + c, channels);
 }

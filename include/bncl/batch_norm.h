@@ -86,7 +86,7 @@ typedef struct bncl_batch_norm_forward {
     bncl_tensor gamma;        /* in; absent: 1 */
     bncl_tensor beta;         /* in; absent: 0 */
     bncl_tensor running_mean; /* in (eval), in and out (train); absent: not tracked */
-    bncl_tensor running_var;  /* as running_mean: both or neither */
+    bncl_tensor running_var;  /* as running_mean; eval takes both or neither, train either alone */
     bncl_tensor next_mean;    /* out (train): where the new running_mean goes; absent: in place */
     bncl_tensor next_var;     /* likewise */
     bncl_tensor save_mean;    /* out, with batch statistics: mean, rounded to f32; for backward */

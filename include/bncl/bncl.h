@@ -4,6 +4,7 @@
 
 #include <bncl/activation.h>
 #include <bncl/batch_norm.h>
+#include <bncl/batch_norm_statistics.h>
 #include <bncl/buffer.h>
 #include <bncl/context.h>
 #include <bncl/cross_entropy.h>

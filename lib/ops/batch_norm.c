@@ -99,6 +99,7 @@ void bncl_batch_norm_destroy(bncl_batch_norm *plan)
         return;
     for (int step = 0; step < BNCLI_BATCH_NORM_STEPS; ++step)
         bncli_kernel_destroy(plan->kernels[step]);
+    bncl_buffer_destroy(plan->nodes);
     bncl_buffer_destroy(plan->double_workspace);
     bncl_buffer_destroy(plan->workspace);
     bncli_free(plan);

@@ -7,6 +7,7 @@
 #include <bncl/batch_norm.h>
 #include <bncl/buffer.h>
 
+#include "ops/operand.h"
 #include "program/tuning.h"
 #include "runtime/launch.h"
 #include "tensor/geometry.h"
@@ -18,11 +19,15 @@
 typedef enum bncli_batch_norm_step {
     BNCLI_STATISTICS,
     BNCLI_STATISTICS_MERGE,
+    BNCLI_STATISTICS_TILES,
+    BNCLI_STATISTICS_PAIR,
     BNCLI_RUNNING_UPDATE,
     BNCLI_RUNNING_COEFFICIENTS,
     BNCLI_APPLY,
     BNCLI_BACKWARD_SUMS,
     BNCLI_BACKWARD_MERGE,
+    BNCLI_BACKWARD_TILES,
+    BNCLI_BACKWARD_PAIR,
     BNCLI_BACKWARD_APPLY,
     BNCLI_BACKWARD_APPLY_FROZEN,
     BNCLI_DOUBLE_BACKWARD_SUMS, /* from here on: built at the first double backward */
@@ -40,6 +45,7 @@ enum {
     BNCLI_ACCUMULATE_DRESIDUAL = 8
 };
 enum { BNCLI_HAS_GAMMA = 1, BNCLI_HAS_BETA = 2, BNCLI_HAS_SAVE = 4 };
+enum { BNCLI_HAS_RUNNING_MEAN = 1, BNCLI_HAS_RUNNING_VAR = 2 };
 enum { BNCLI_HAS_DGAMMA = 2, BNCLI_HAS_DBETA = 4, BNCLI_FROZEN = 8, BNCLI_ACCUMULATE = 16 };
 
 struct bncl_batch_norm {
@@ -57,6 +63,7 @@ struct bncl_batch_norm {
     bncl_buffer *workspace;
     bncl_tensor partial;             /* [4][tiles][channels] in the workspace */
     bncl_tensor coefficients;        /* [5][channels] */
+    bncl_buffer *nodes;              /* of a tree of many parts; NULL until one needs them */
     bncl_buffer *double_workspace;   /* of double backward; NULL until its first call */
     bncl_tensor double_partial;      /* [10][tiles][channels] in it */
     bncl_tensor double_coefficients; /* [10][channels] */
@@ -72,8 +79,21 @@ bncl_status bncli_batch_norm_choose(bncl_batch_norm *plan, bncl_error *err);
    plan, for the next. Errors: as there. */
 bncl_status bncli_batch_norm_choose_double(bncl_batch_norm *plan, bncl_error *err);
 
-/* Which statistics a call works with. */
-typedef enum bncli_statistics { BNCLI_BATCH_STATISTICS, BNCLI_RUNNING_STATISTICS } bncli_statistics;
+/* Which statistics a call works with: its batch's own, ones that the caller has merged, or running
+   ones. */
+typedef enum bncli_statistics {
+    BNCLI_BATCH_STATISTICS,
+    BNCLI_MERGED_STATISTICS,
+    BNCLI_RUNNING_STATISTICS
+} bncli_statistics;
+
+/* What a merging kernel adds up: the plan's tiles, or what a caller has merged, which is one. */
+typedef struct bncli_batch_norm_parts {
+    const bncl_tensor *partial; /* [3][tiles][channels] of statistics, [4][tiles][channels] of
+                                   backward's sums */
+    size_t tiles;
+    size_t count; /* values of a channel in all of them */
+} bncli_batch_norm_parts;
 
 /* The checks of a call, in PyTorch's order (batch_norm_check.c). Errors: as batch_norm.h says. */
 bncl_status bncli_batch_norm_check_forward(const bncl_batch_norm *plan, const bncl_queue *queue,
@@ -87,6 +107,11 @@ bncl_status bncli_batch_norm_check_double_backward(const bncl_batch_norm *plan,
                                                    const bncl_queue *queue,
                                                    const bncl_batch_norm_double_backward *args,
                                                    bncli_statistics statistics, bncl_error *err);
+
+/* Tensors of the plan's shape. Errors: ARGUMENT, SHAPE, DTYPE, UNSUPPORTED. */
+bncl_status bncli_batch_norm_check_inputs(const bncl_batch_norm *plan,
+                                          const bncli_operand *operands, size_t count,
+                                          bncl_error *err);
 
 /* A checked tensor of the plan's shape, or an absent one, as a kernel argument with its strides. */
 bncli_argument bncli_batch_norm_arg(const bncl_batch_norm *plan, const bncl_tensor *tensor);
@@ -107,6 +132,25 @@ bncli_argument bncli_batch_norm_low(const bncl_batch_norm *plan);
 bncl_status bncli_batch_norm_step_run(bncl_batch_norm *plan, bncli_batch_norm_step step,
                                       bncl_queue *queue, const bncli_argument *arguments,
                                       size_t count, bncl_event **signal, bncl_error *err);
+
+/* Writes the tiles' statistics into plan->partial; x was checked and is not empty. */
+bncl_status bncli_batch_norm_run_statistics(bncl_batch_norm *plan, bncl_queue *queue,
+                                            const bncl_tensor *x, bncl_error *err);
+
+/* Writes the tiles' sums of backward through batch statistics into plan->partial, likewise. */
+bncl_status bncli_batch_norm_run_sums(bncl_batch_norm *plan, bncl_queue *queue,
+                                      const bncl_batch_norm_backward *args, bncl_error *err);
+
+/* A checked call in training, forward and backward: through what is merged, or, where that is NULL,
+   through the batch's own. Errors: as batch_norm.h says. */
+bncl_status bncli_batch_norm_train(bncl_batch_norm *plan, bncl_queue *queue,
+                                   const bncl_batch_norm_forward *args,
+                                   const bncli_batch_norm_parts *merged, const bncl_sync *sync,
+                                   bncl_error *err);
+bncl_status bncli_batch_norm_backpropagate(bncl_batch_norm *plan, bncl_queue *queue,
+                                           const bncl_batch_norm_backward *args,
+                                           const bncli_batch_norm_parts *merged,
+                                           const bncl_sync *sync, bncl_error *err);
 
 /* Writes the coefficients that running statistics give. */
 bncl_status bncli_batch_norm_use_running(bncl_batch_norm *plan, bncl_queue *queue,

@@ -9,9 +9,20 @@
 /* The statistics that a backward call goes through. */
 typedef struct through {
     bool frozen;
-    const bncl_tensor *mean, *mean_lo; /* mean_lo absent when frozen */
-    const bncl_tensor *invstd;         /* running_var when frozen */
+    const bncl_tensor *mean, *mean_lo;    /* mean_lo absent when frozen */
+    const bncl_tensor *invstd;            /* running_var when frozen */
+    const bncli_batch_norm_parts *merged; /* sums of more than this batch; NULL: its own */
 } through;
+
+static through through_batch(const bncl_batch_norm_backward *args,
+                             const bncli_batch_norm_parts *merged)
+{
+    return (through){.frozen = false,
+                     .mean = &args->save_mean,
+                     .mean_lo = &args->save_mean_lo,
+                     .invstd = &args->save_invstd,
+                     .merged = merged};
+}
 
 static bncl_status run_sums(bncl_batch_norm *plan, bncl_queue *queue,
                             const bncl_batch_norm_backward *args, const through *stats,
@@ -33,17 +44,26 @@ static bncl_status run_sums(bncl_batch_norm *plan, bncl_queue *queue,
     return bncli_batch_norm_step_run(plan, BNCLI_BACKWARD_SUMS, queue, arguments, count, NULL, err);
 }
 
+bncl_status bncli_batch_norm_run_sums(bncl_batch_norm *plan, bncl_queue *queue,
+                                      const bncl_batch_norm_backward *args, bncl_error *err)
+{
+    const through stats = through_batch(args, NULL);
+    return run_sums(plan, queue, args, &stats, err);
+}
+
 static bncl_status run_merge(bncl_batch_norm *plan, bncl_queue *queue,
                              const bncl_batch_norm_backward *args, const through *stats,
                              bncl_event **signal, bncl_error *err)
 {
+    const bncli_batch_norm_parts own = {&plan->partial, plan->tiles, plan->geometry.count};
+    const bncli_batch_norm_parts *parts = stats->merged != NULL ? stats->merged : &own;
     unsigned flags = (bncli_present(&args->gamma) ? BNCLI_HAS_GAMMA : 0u) |
                      (bncli_present(&args->dgamma) ? BNCLI_HAS_DGAMMA : 0u) |
                      (bncli_present(&args->dbeta) ? BNCLI_HAS_DBETA : 0u) |
                      (stats->frozen ? BNCLI_FROZEN : 0u) |
                      (args->accumulate_parameters ? BNCLI_ACCUMULATE : 0u);
     const bncli_argument arguments[] = {
-        bncli_arg_tensor(&plan->partial),
+        bncli_arg_tensor(parts->partial),
         bncli_arg_tensor(&plan->coefficients),
         bncli_arg_tensor(&args->gamma),
         bncli_arg_tensor(stats->mean),
@@ -53,8 +73,8 @@ static bncl_status run_merge(bncl_batch_norm *plan, bncl_queue *queue,
         bncli_arg_tensor(&args->dbeta),
         bncli_arg_uint(flags),
         bncli_arg_uint(plan->geometry.channels),
-        bncli_arg_uint(plan->geometry.count),
-        bncli_arg_uint(plan->tiles),
+        bncli_arg_uint(parts->count),
+        bncli_arg_uint(parts->tiles),
         bncli_batch_norm_real(plan, plan->options.eps),
     };
     return bncli_batch_norm_step_run(plan, BNCLI_BACKWARD_MERGE, queue, arguments,
@@ -118,7 +138,9 @@ static bncl_status run_coefficients(bncl_batch_norm *plan, bncl_queue *queue,
         return bncli_batch_norm_use_running(plan, queue, stats->mean, stats->invstd, &args->gamma,
                                             &absent, err);
     }
-    bncl_status status = run_sums(plan, queue, args, stats, err);
+    bncl_status status = BNCL_OK;
+    if (stats->merged == NULL)
+        status = run_sums(plan, queue, args, stats, err);
     return status == BNCL_OK ? run_merge(plan, queue, args, stats, signal, err) : status;
 }
 
@@ -129,11 +151,11 @@ static bncl_status run(bncl_batch_norm *plan, bncl_queue *queue,
     bncl_status status = bncli_queue_begin(queue, sync, err);
     if (status != BNCL_OK)
         return status;
-    if (plan->geometry.total == 0)
+    if ((stats->merged != NULL ? stats->merged->count : plan->geometry.total) == 0)
         return run_empty(queue, args, sync, err);
     bncl_event **signal = bncli_sync_signal(sync);
-    const bool dx = bncli_present(&args->dx);
-    const bool apply = dx || bncli_present(&args->dresidual);
+    const bool dx = bncli_present(&args->dx) && plan->geometry.total > 0;
+    const bool apply = dx || (bncli_present(&args->dresidual) && plan->geometry.total > 0);
     const bool gradients = bncli_present(&args->dgamma) || bncli_present(&args->dbeta);
     if (!apply && !gradients)
         return bncli_queue_end(queue, sync, err);
@@ -142,6 +164,15 @@ static bncl_status run(bncl_batch_norm *plan, bncl_queue *queue,
     if (status == BNCL_OK && apply)
         status = run_apply(plan, queue, args, stats->frozen, signal, err);
     return status;
+}
+
+bncl_status bncli_batch_norm_backpropagate(bncl_batch_norm *plan, bncl_queue *queue,
+                                           const bncl_batch_norm_backward *args,
+                                           const bncli_batch_norm_parts *merged,
+                                           const bncl_sync *sync, bncl_error *err)
+{
+    const through stats = through_batch(args, merged);
+    return run(plan, queue, args, &stats, sync, err);
 }
 
 bncl_status bncl_batch_norm_backward_train(bncl_batch_norm *plan, bncl_queue *queue,
@@ -153,13 +184,8 @@ bncl_status bncl_batch_norm_backward_train(bncl_batch_norm *plan, bncl_queue *qu
         return bncli_fail(err, BNCL_ERROR_ARGUMENT, "plan or args is NULL");
     bncl_status status =
         bncli_batch_norm_check_backward(plan, queue, args, BNCLI_BATCH_STATISTICS, err);
-    if (status != BNCL_OK)
-        return status;
-    const through stats = {.frozen = false,
-                           .mean = &args->save_mean,
-                           .mean_lo = &args->save_mean_lo,
-                           .invstd = &args->save_invstd};
-    return run(plan, queue, args, &stats, sync, err);
+    return status == BNCL_OK ? bncli_batch_norm_backpropagate(plan, queue, args, NULL, sync, err)
+                             : status;
 }
 
 bncl_status bncl_batch_norm_backward_eval(bncl_batch_norm *plan, bncl_queue *queue,

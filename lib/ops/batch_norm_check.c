@@ -44,6 +44,17 @@ static bncl_status check_defined(const bncli_operand *running, bncl_error *err)
     return BNCL_OK;
 }
 
+/* New running statistics come of old ones. */
+static bncl_status check_next(const bncli_operand *next, const bncli_operand *running,
+                              bncl_error *err)
+{
+    for (size_t i = 0; i < 2; ++i)
+        if (bncli_present(next[i].tensor) && !bncli_present(running[i].tensor))
+            return bncli_fail(err, BNCL_ERROR_ARGUMENT, "%s is present, %s absent", next[i].name,
+                              running[i].name);
+    return BNCL_OK;
+}
+
 /* All of them, or none. */
 static bncl_status check_together(const bncli_operand *operands, size_t count, bncl_error *err)
 {
@@ -55,9 +66,9 @@ static bncl_status check_together(const bncli_operand *operands, size_t count, b
     return BNCL_OK;
 }
 
-/* Tensors of the plan's shape. */
-static bncl_status check_inputs(const bncl_batch_norm *plan, const bncli_operand *operands,
-                                size_t count, bncl_error *err)
+bncl_status bncli_batch_norm_check_inputs(const bncl_batch_norm *plan,
+                                          const bncli_operand *operands, size_t count,
+                                          bncl_error *err)
 {
     bncl_status status = BNCL_OK;
     bncli_strides strides;
@@ -116,7 +127,7 @@ static bncl_status check_forward_inputs(const bncl_batch_norm *plan,
     const bncli_operand inputs[] = {
         {&args->x, "x"}, {&args->y, "y"}, {&args->residual, "residual"}};
     const bool residual = bncli_present(&args->residual);
-    bncl_status status = check_inputs(plan, inputs, residual ? 3 : 2, err);
+    bncl_status status = bncli_batch_norm_check_inputs(plan, inputs, residual ? 3 : 2, err);
     if (status == BNCL_OK)
         status = check_in_place(inputs[1], inputs, 1, err);
     if (status == BNCL_OK && residual)
@@ -142,17 +153,14 @@ bncl_status bncli_batch_norm_check_forward(const bncl_batch_norm *plan, const bn
         status = check_forward_inputs(plan, args, err);
     if (status == BNCL_OK && statistics == BNCLI_BATCH_STATISTICS)
         status = check_more_than_one(plan, err);
-    if (status == BNCL_OK)
-        status = statistics == BNCLI_RUNNING_STATISTICS ? check_defined(running, err)
-                                                        : check_together(running, 2, err);
+    if (status == BNCL_OK && statistics == BNCLI_RUNNING_STATISTICS)
+        status = check_defined(running, err);
     if (status == BNCL_OK)
         status = check_vectors(plan, running, 2, err);
     if (status == BNCL_OK)
         status = check_vectors(plan, affine, 2, err);
     if (status == BNCL_OK)
-        status = check_together(next, 2, err);
-    if (status == BNCL_OK && bncli_present(&args->next_mean) && !bncli_present(&args->running_mean))
-        status = bncli_fail(err, BNCL_ERROR_ARGUMENT, "next_mean is present, running_mean absent");
+        status = check_next(next, running, err);
     if (status == BNCL_OK)
         status = check_vectors(plan, next, 2, err);
     if (status == BNCL_OK)
@@ -181,10 +189,10 @@ static bncl_status check_backward_inputs(const bncl_batch_norm *plan,
 {
     const bncli_operand all[] = {
         {&args->x, "x"}, {&args->dy, "dy"}, {&args->dx, "dx"}, {&args->dresidual, "dresidual"}};
-    bncl_status status = check_inputs(plan, all, 2, err);
+    bncl_status status = bncli_batch_norm_check_inputs(plan, all, 2, err);
     for (int i = 2; i < 4 && status == BNCL_OK; ++i)
         if (bncli_present(all[i].tensor))
-            status = check_inputs(plan, &all[i], 1, err);
+            status = bncli_batch_norm_check_inputs(plan, &all[i], 1, err);
     if (status == BNCL_OK)
         status = check_outputs(all, 2, all + 2, err);
     if (status == BNCL_OK && (bncli_batch_norm_is_active(plan) || bncli_present(&args->mask)))
@@ -208,7 +216,7 @@ bncl_status bncli_batch_norm_check_backward(const bncl_batch_norm *plan, const b
         status = check_backward_inputs(plan, args, err);
     if (status == BNCL_OK)
         status = check_vectors(plan, vectors, 3, err);
-    const bool batch = statistics == BNCLI_BATCH_STATISTICS;
+    const bool batch = statistics != BNCLI_RUNNING_STATISTICS;
     const bncli_operand *needed = batch ? save : running;
     for (size_t i = 0; i < (batch ? 3u : 2u) && status == BNCL_OK; ++i)
         status = check_vector(plan, needed[i].tensor, needed[i].name, err);
@@ -222,10 +230,10 @@ static bncl_status check_double_inputs(const bncl_batch_norm *plan,
     const bncli_operand inputs[] = {{&args->x, "x"}, {&args->dy, "dy"}, {&args->ddx, "ddx"}};
     const bncli_operand outputs[] = {{&args->dx, "dx"}, {&args->ddy, "ddy"}};
     const size_t count = bncli_present(&args->ddx) ? 3 : 2;
-    bncl_status status = check_inputs(plan, inputs, count, err);
+    bncl_status status = bncli_batch_norm_check_inputs(plan, inputs, count, err);
     for (int i = 0; i < 2 && status == BNCL_OK; ++i)
         if (bncli_present(outputs[i].tensor))
-            status = check_inputs(plan, &outputs[i], 1, err);
+            status = bncli_batch_norm_check_inputs(plan, &outputs[i], 1, err);
     return status == BNCL_OK ? check_outputs(inputs, count, outputs, err) : status;
 }
 
@@ -252,7 +260,7 @@ bncl_status bncli_batch_norm_check_double_backward(const bncl_batch_norm *plan,
         status = check_double_inputs(plan, args, err);
     if (status == BNCL_OK)
         status = check_vectors(plan, vectors, BNCLI_COUNT(vectors), err);
-    const bool batch = statistics == BNCLI_BATCH_STATISTICS;
+    const bool batch = statistics != BNCLI_RUNNING_STATISTICS;
     const bncli_operand *needed = batch ? save : running;
     for (size_t i = 0; i < (batch ? 3u : 2u) && status == BNCL_OK; ++i)
         status = check_vector(plan, needed[i].tensor, needed[i].name, err);

@@ -8,8 +8,8 @@
 #include "ops/operand.h"
 #include "runtime/queue.h"
 
-static bncl_status run_statistics(bncl_batch_norm *plan, bncl_queue *queue, const bncl_tensor *x,
-                                  bncl_error *err)
+bncl_status bncli_batch_norm_run_statistics(bncl_batch_norm *plan, bncl_queue *queue,
+                                            const bncl_tensor *x, bncl_error *err)
 {
     const bncli_geometry *g = &plan->geometry;
     if (g->inner == 1) {
@@ -27,13 +27,14 @@ static bncl_status run_statistics(bncl_batch_norm *plan, bncl_queue *queue, cons
 }
 
 static bncl_status run_merge(bncl_batch_norm *plan, bncl_queue *queue,
-                             const bncl_batch_norm_forward *args, bncl_error *err)
+                             const bncl_batch_norm_forward *args,
+                             const bncli_batch_norm_parts *parts, bncl_error *err)
 {
     unsigned flags = (bncli_present(&args->gamma) ? BNCLI_HAS_GAMMA : 0u) |
                      (bncli_present(&args->beta) ? BNCLI_HAS_BETA : 0u) |
                      (bncli_present(&args->save_mean) ? BNCLI_HAS_SAVE : 0u);
     const bncli_argument arguments[] = {
-        bncli_arg_tensor(&plan->partial),
+        bncli_arg_tensor(parts->partial),
         bncli_arg_tensor(&plan->coefficients),
         bncli_arg_tensor(&args->gamma),
         bncli_arg_tensor(&args->beta),
@@ -42,8 +43,8 @@ static bncl_status run_merge(bncl_batch_norm *plan, bncl_queue *queue,
         bncli_arg_tensor(&args->save_invstd),
         bncli_arg_uint(flags),
         bncli_arg_uint(plan->geometry.channels),
-        bncli_arg_uint(plan->geometry.count),
-        bncli_arg_uint(plan->tiles),
+        bncli_arg_uint(parts->count),
+        bncli_arg_uint(parts->tiles),
         bncli_batch_norm_real(plan, plan->options.eps),
     };
     return bncli_batch_norm_step_run(plan, BNCLI_STATISTICS_MERGE, queue, arguments,
@@ -75,17 +76,25 @@ static bncl_status run_apply(bncl_batch_norm *plan, bncl_queue *queue,
                                      signal, err);
 }
 
+/* Where a new running statistic goes: apart, where that is asked for, else in place. */
+static const bncl_tensor *next_of(const bncl_tensor *running, const bncl_tensor *next)
+{
+    return bncli_present(next) ? next : running;
+}
+
 static bncl_status run_update(bncl_batch_norm *plan, bncl_queue *queue,
                               const bncl_batch_norm_forward *args, double momentum,
                               bncl_event **signal, bncl_error *err)
 {
-    const bool in_place = !bncli_present(&args->next_mean);
+    const unsigned flags = (bncli_present(&args->running_mean) ? BNCLI_HAS_RUNNING_MEAN : 0u) |
+                           (bncli_present(&args->running_var) ? BNCLI_HAS_RUNNING_VAR : 0u);
     const bncli_argument arguments[] = {
         bncli_arg_tensor(&plan->coefficients),
         bncli_arg_tensor(&args->running_mean),
         bncli_arg_tensor(&args->running_var),
-        bncli_arg_tensor(in_place ? &args->running_mean : &args->next_mean),
-        bncli_arg_tensor(in_place ? &args->running_var : &args->next_var),
+        bncli_arg_tensor(next_of(&args->running_mean, &args->next_mean)),
+        bncli_arg_tensor(next_of(&args->running_var, &args->next_var)),
+        bncli_arg_uint(flags),
         bncli_arg_uint(plan->geometry.channels),
         bncli_batch_norm_real(plan, 1.0 - momentum),
         bncli_batch_norm_real(plan, momentum),
@@ -99,29 +108,37 @@ static bncl_status run_empty(bncl_queue *queue, const bncl_batch_norm_forward *a
                              const bncl_sync *sync, bncl_error *err)
 {
     bncl_status status = BNCL_OK;
-    if (update && bncli_present(&args->next_mean)) {
+    if (update && bncli_present(&args->next_mean))
         status = bncl_tensor_copy(queue, &args->running_mean, &args->next_mean, NULL, err);
-        if (status == BNCL_OK)
-            status = bncl_tensor_copy(queue, &args->running_var, &args->next_var, NULL, err);
-    }
+    if (status == BNCL_OK && update && bncli_present(&args->next_var))
+        status = bncl_tensor_copy(queue, &args->running_var, &args->next_var, NULL, err);
     return status == BNCL_OK ? bncli_queue_end(queue, sync, err) : status;
 }
 
-/* Normalizes with the batch's statistics; with `update` the running ones follow. */
+/* Normalizes with what is merged, or else with the batch's own statistics; where there is a
+   momentum the running ones follow. */
 static bncl_status run_batch(bncl_batch_norm *plan, bncl_queue *queue,
-                             const bncl_batch_norm_forward *args, double momentum, bool update,
+                             const bncl_batch_norm_forward *args,
+                             const bncli_batch_norm_parts *merged, const double *momentum,
                              const bncl_sync *sync, bncl_error *err)
 {
-    if (plan->geometry.total == 0)
-        return run_empty(queue, args, update, sync, err);
+    const bncli_batch_norm_parts own = {&plan->partial, plan->tiles, plan->geometry.count};
+    const bncli_batch_norm_parts *parts = merged != NULL ? merged : &own;
+    if (parts->count == 0)
+        return run_empty(queue, args, momentum != NULL, sync, err);
+    const bool some = plan->geometry.total > 0;
     bncl_event **signal = bncli_sync_signal(sync);
-    bncl_status status = run_statistics(plan, queue, &args->x, err);
+    bncl_status status = BNCL_OK;
+    if (merged == NULL)
+        status = bncli_batch_norm_run_statistics(plan, queue, &args->x, err);
     if (status == BNCL_OK)
-        status = run_merge(plan, queue, args, err);
-    if (status == BNCL_OK)
-        status = run_apply(plan, queue, args, update ? NULL : signal, err);
-    if (status == BNCL_OK && update)
-        status = run_update(plan, queue, args, momentum, signal, err);
+        status = run_merge(plan, queue, args, parts, err);
+    if (status == BNCL_OK && some)
+        status = run_apply(plan, queue, args, momentum != NULL ? NULL : signal, err);
+    if (status == BNCL_OK && momentum != NULL)
+        status = run_update(plan, queue, args, *momentum, signal, err);
+    else if (status == BNCL_OK && !some)
+        status = bncli_queue_end(queue, sync, err);
     return status;
 }
 
@@ -132,17 +149,12 @@ static bncl_status check_pointers(const bncl_batch_norm *plan, const void *args,
     return BNCL_OK;
 }
 
-bncl_status bncl_batch_norm_forward_train(bncl_batch_norm *plan, bncl_queue *queue,
-                                          const bncl_batch_norm_forward *args,
-                                          const bncl_sync *sync, bncl_error *err)
+bncl_status bncli_batch_norm_train(bncl_batch_norm *plan, bncl_queue *queue,
+                                   const bncl_batch_norm_forward *args,
+                                   const bncli_batch_norm_parts *merged, const bncl_sync *sync,
+                                   bncl_error *err)
 {
-    bncli_error_clear(err);
-    bncl_status status = check_pointers(plan, args, err);
-    if (status == BNCL_OK)
-        status = bncli_batch_norm_check_forward(plan, queue, args, BNCLI_BATCH_STATISTICS, err);
-    if (status != BNCL_OK)
-        return status;
-    const bool update = bncli_present(&args->running_mean);
+    const bool update = bncli_present(&args->running_mean) || bncli_present(&args->running_var);
     if (plan->options.cumulative && update && args->num_batches_tracked == NULL)
         return bncli_fail(err, BNCL_ERROR_ARGUMENT,
                           "num_batches_tracked is NULL, which a cumulative average needs");
@@ -155,12 +167,23 @@ bncl_status bncl_batch_norm_forward_train(bncl_batch_norm *plan, bncl_queue *que
     double momentum = plan->options.momentum;
     if (plan->options.cumulative && update)
         momentum = 1.0 / ((double)*args->num_batches_tracked + 1.0);
-    status = bncli_queue_begin(queue, sync, err);
+    bncl_status status = bncli_queue_begin(queue, sync, err);
     if (status == BNCL_OK)
-        status = run_batch(plan, queue, args, momentum, update, sync, err);
+        status = run_batch(plan, queue, args, merged, update ? &momentum : NULL, sync, err);
     if (status == BNCL_OK && args->num_batches_tracked != NULL)
         ++*args->num_batches_tracked;
     return status;
+}
+
+bncl_status bncl_batch_norm_forward_train(bncl_batch_norm *plan, bncl_queue *queue,
+                                          const bncl_batch_norm_forward *args,
+                                          const bncl_sync *sync, bncl_error *err)
+{
+    bncli_error_clear(err);
+    bncl_status status = check_pointers(plan, args, err);
+    if (status == BNCL_OK)
+        status = bncli_batch_norm_check_forward(plan, queue, args, BNCLI_BATCH_STATISTICS, err);
+    return status == BNCL_OK ? bncli_batch_norm_train(plan, queue, args, NULL, sync, err) : status;
 }
 
 bncl_status bncl_batch_norm_forward_eval(bncl_batch_norm *plan, bncl_queue *queue,
@@ -179,7 +202,7 @@ bncl_status bncl_batch_norm_forward_eval(bncl_batch_norm *plan, bncl_queue *queu
     if (status != BNCL_OK)
         return status;
     if (!running)
-        return run_batch(plan, queue, args, 0.0, false, sync, err);
+        return run_batch(plan, queue, args, NULL, NULL, sync, err);
     if (plan->geometry.total == 0)
         return bncli_queue_end(queue, sync, err);
     status = bncli_batch_norm_use_running(plan, queue, &args->running_mean, &args->running_var,

@@ -33,6 +33,7 @@ opencl        runtime
 queue         runtime
 activation    ops
 batch_norm    ops
+batch_norm_statistics ops
 cross_entropy ops
 elementwise   ops
 linear        ops
