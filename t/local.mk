@@ -86,6 +86,7 @@ t_lib_libcheck_la_SOURCES += \
 	t/lib/batch_norm_case.c t/lib/batch_norm_case.h \
 	t/lib/batch_norm_check.c t/lib/batch_norm_check.h \
 	t/lib/batch_norm_expect.c t/lib/batch_norm_expect.h \
+	t/lib/batch_norm_parts.c t/lib/batch_norm_parts.h \
 	t/lib/compare.c t/lib/compare.h \
 	t/lib/device.c t/lib/device.h \
 	t/lib/double_backward.c t/lib/double_backward.h \
@@ -106,7 +107,7 @@ unit_tests += t/unit/compare_test t/unit/generate_test t/unit/reference_test \
 EXTRA_DIST += tools/record_vectors.py t/vectors/activation.txt \
 	t/vectors/batch_norm.txt t/vectors/cross_entropy.txt \
 	t/vectors/double_backward.txt t/vectors/double_backward_hashes.txt t/vectors/hashes.txt \
-	t/vectors/linear.txt t/vectors/relu.txt t/vectors/sgd.txt
+	t/vectors/linear.txt t/vectors/relu.txt t/vectors/sgd.txt t/vectors/statistics_hashes.txt
 
 # The operators, on every device; and what must hold between results, whatever they are.
 device_tests += \
@@ -114,14 +115,15 @@ device_tests += \
 	t/op/batch_norm_backward_test t/op/batch_norm_double_backward_dtypes_test \
 	t/op/batch_norm_double_backward_test \
 	t/op/batch_norm_dtypes_test t/op/batch_norm_edge_test \
-	t/op/batch_norm_forward_test t/op/batch_norm_fused_places_test t/op/batch_norm_fused_test \
-	t/op/batch_norm_refused_test t/op/batch_norm_shape_test t/op/batch_norm_strides_test \
+	t/op/batch_norm_forward_test t/op/batch_norm_fused_places_test t/op/batch_norm_fused_test \\
+	t/op/batch_norm_refused_test t/op/batch_norm_shape_test t/op/batch_norm_statistics_test \\
+	t/op/batch_norm_strides_test \\
 	t/op/cross_entropy_test \
 	t/op/elementwise_test t/op/linear_test t/op/pytorch_batch_norm_test \
 	t/op/pytorch_double_backward_test t/op/pytorch_stack_test \
 	t/op/sgd_test t/op/sync_test \
 	t/meta/batch_norm_hash_test t/meta/batch_norm_meta_test t/meta/double_backward_test \
-	t/meta/fused_tuning_test t/meta/tuning_test
+	t/meta/fused_tuning_test t/meta/statistics_test t/meta/tuning_test
 t_meta_batch_norm_meta_test_CPPFLAGS = $(AM_CPPFLAGS) $(OPENCL_CFLAGS)
 t_meta_batch_norm_meta_test_LDADD = $(LDADD) $(OPENCL_LIBS)
 

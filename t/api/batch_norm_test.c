@@ -206,10 +206,10 @@ static void forward(api *a, api_call *call)
         {&f->mask, "mask", API_OPTIONAL},
         {&f->gamma, "weight", API_OPTIONAL},
         {&f->beta, "bias", API_OPTIONAL},
-        {&f->running_mean, "running_mean", 0}, /* running_var is there */
+        {&f->running_mean, "running_mean", 0}, /* next_mean is there */
         {&f->running_var, "running_var", 0},
-        {&f->next_mean, "next_mean", 0},
-        {&f->next_var, "next_var", 0},
+        {&f->next_mean, "next_mean", API_OPTIONAL},
+        {&f->next_var, "next_var", API_OPTIONAL},
         {&f->save_mean, "save_mean", 0},
         {&f->save_mean_lo, "save_mean_lo", 0},
         {&f->save_invstd, "save_invstd", 0},

@@ -186,6 +186,41 @@ static void next_statistics_elsewhere(void **state)
     check_float_bits("y", data.y, in_place.y, batch_norm_case_total(&c));
 }
 
+/* One of the running statistics alone, in place and elsewhere, of a batch and of an empty one: the
+   bits that it has beside the other. */
+static void one_running_statistic(void **state)
+{
+    device *d = device_of(state);
+    for (int which = 0; which < 8; ++which) {
+        batch_norm_case c = case_of(BNCL_LAYOUT_NCL, which & 4 ? 0 : 50, 7);
+        c.options.cumulative = true;
+        bncl_batch_norm *plan = batch_norm_plan(d, &c);
+        batch_norm_data both = batch_norm_data_make(&c);
+        batch_norm_data data = batch_norm_data_make(&c);
+        both.num_batches_tracked = data.num_batches_tracked = 3;
+        batch_norm_run_train(d, &c, &both);
+        bncl_batch_norm_forward args = batch_norm_forward_tensors(d, &c, &data);
+        if (which & 1)
+            args.running_mean = device_absent();
+        else
+            args.running_var = device_absent();
+        if (which & 2)
+            *(which & 1 ? &args.next_var : &args.next_mean) = device_vector(d, c.channels, NULL);
+        device_ok(d, bncl_batch_norm_forward_train(plan, d->queue, &args, NULL, &d->err), "train");
+        const float *expected = which & 1 ? both.new_running_var : both.new_running_mean;
+        const float *before = which & 1 ? data.running_var : data.running_mean;
+        const bncl_tensor *running = which & 1 ? &args.running_var : &args.running_mean;
+        const bncl_tensor *next = which & 1 ? &args.next_var : &args.next_mean;
+        check_float_bits("running", device_floats(d, running), which & 2 ? before : expected,
+                         c.channels);
+        if (which & 2)
+            check_float_bits("next", device_floats(d, next), expected, c.channels);
+        check_float_bits("y", device_floats(d, &args.y), both.y, batch_norm_case_total(&c));
+        assert_true(data.num_batches_tracked == 4);
+        harness_release(NULL);
+    }
+}
+
 /* What is absent is not written, and what is there does not change for it. */
 static void without_saving(void **state)
 {
@@ -272,6 +307,7 @@ int main(void)
         HARNESS_TEST(cumulative_average),
         HARNESS_TEST(modes_by_turns),
         HARNESS_TEST(next_statistics_elsewhere),
+        HARNESS_TEST(one_running_statistic),
         HARNESS_TEST(without_saving),
         HARNESS_TEST(element_offsets),
         HARNESS_TEST(exact_sums),

@@ -39,7 +39,6 @@ DOUBLE_BACKWARD = "double backward"
 GRAPH_DTYPE = "a graph of another dtype than f32"
 FORWARD_MODE = "forward-mode derivative"
 LOOSE_ELEMENTS = "a stride along the fastest dim"
-ONE_BUFFER = "training with one of the two running statistics"
 OTHER_DTYPE = "loading a state dict of another dtype"
 
 

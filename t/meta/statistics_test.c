@@ -1,0 +1,91 @@
+/* Batch norm in parts gives the same bits on every device, with every tuning, however often.
+   Recorded hashes in t/vectors/statistics_hashes.txt; see t/meta/batch_norm_hash_test.c for when
+   they may change, and how they are recorded. */
+#include <stdlib.h>
+
+#include "lib/batch_norm_parts.h"
+#include "lib/fingerprint.h"
+#include "lib/harness.h"
+#include "lib/recorded_lines.h"
+
+static const char *const tunings[] = {
+    "vector=1,vectors=1,lane_items=64,lines=8,group=64,block_group=64",
+    "vector=2,vectors=2,lane_items=16,lines=4,group=32,block_group=2",
+};
+
+enum { cases = 8, small_cases = 5, most_parts = 7 };
+
+/* A part of every sort: fingerprint's cases that have samples enough, cut in two, or in many. */
+static batch_norm_cut cut_of(const batch_norm_case *c, size_t index)
+{
+    size_t *samples = harness_memory(most_parts, sizeof *samples);
+    const size_t parts = index & 1 ? most_parts : 2;
+    size_t left = c->samples;
+    for (size_t k = 0; k + 1 < parts; ++k) {
+        samples[k] = k == 3 ? 0 : left / 3;
+        left -= samples[k];
+    }
+    samples[parts - 1] = left;
+    return (batch_norm_cut){parts, samples};
+}
+
+static const char *line_of(device *d, size_t index)
+{
+    batch_norm_case c = fingerprint_case(index);
+    batch_norm_data data = batch_norm_data_make(&c);
+    const batch_norm_cut cut = cut_of(&c, index);
+    char text[fingerprint_text_size];
+    batch_norm_run_parts(d, &c, &cut, &data);
+    const batch_norm_fingerprint f = batch_norm_fingerprint_of(&c, &data);
+    batch_norm_fingerprint_write(&f, text);
+    return harness_text("%s %zux%zux%zu offset %g in %zu: %s\n", bncl_layout_name(c.layout),
+                        c.samples, c.channels, c.positions, c.offset, cut.count, text);
+}
+
+static void record(device *d, const char *path)
+{
+    FILE *file = recorded_lines_begin(
+        path, "# FNV-1a hashes of batch norm in parts: see t/meta/statistics_test.c");
+    for (size_t i = 0; i < cases; ++i)
+        fputs(line_of(d, i), file);
+    recorded_lines_end(file, path);
+}
+
+static void same_bits_as_recorded(void **state)
+{
+    device *d = device_of(state);
+    const char *path = getenv("BNCL_TEST_RECORD");
+    if (path != NULL && path[0] != '\0')
+        record(d, path);
+    FILE *file = recorded_lines_open(BNCL_T_DIR "/vectors/statistics_hashes.txt");
+    for (size_t i = 0; i < (d->small ? small_cases : cases); ++i)
+        recorded_lines_expect(file, line_of(d, i));
+}
+
+static void forget_tuning(void *unused)
+{
+    (void)unused;
+    unsetenv("BNCL_TUNING");
+}
+
+static void every_tuning_gives_the_same_bits(void **state)
+{
+    device *d = device_of(state);
+    harness_hold(NULL, forget_tuning);
+    for (size_t t = 0; t < sizeof tunings / sizeof *tunings; ++t) {
+        setenv("BNCL_TUNING", tunings[t], 1);
+        FILE *file = recorded_lines_open(BNCL_T_DIR "/vectors/statistics_hashes.txt");
+        for (size_t i = 0; i < (d->small ? 2 : cases); ++i)
+            recorded_lines_expect(file, line_of(d, i));
+    }
+}
+
+int main(void)
+{
+    const struct CMUnitTest tests[] = {
+        HARNESS_TEST(same_bits_as_recorded),
+        HARNESS_TEST(every_tuning_gives_the_same_bits),
+    };
+    cmocka_set_message_output(CM_OUTPUT_TAP);
+    return cmocka_run_group_tests(tests, device_open, device_close);
+}
