@@ -92,14 +92,12 @@ __kernel void batch_norm_statistics_tiles(__global const acc_t *partial, ulong p
     store_rows(all, statistics + statistics_at + c, channels);
 }
 
-moments load_rows(__global const acc_t *statistics, size_t row, uint count)
+void load_rows(moments *m, __global const acc_t *statistics, size_t row, uint count)
 {
-    moments m;
-    m.count = count;
-    m.hi = statistics[0];
-    m.lo = statistics[row];
-    m.m2 = statistics[2 * row];
-    return m;
+    m->count = count;
+    m->hi = statistics[0];
+    m->lo = statistics[row];
+    m->m2 = statistics[2 * row];
 }
 
 /* The statistics of two batches together; `both` may be one of the two. Traffic: 24 bytes read per
@@ -112,7 +110,8 @@ __kernel void batch_norm_statistics_pair(__global const acc_t *first, ulong firs
     const uint c = (uint)get_global_id(0);
     if (c >= channels)
         return;
-    const moments a = load_rows(first + first_at + c, channels, first_count);
-    const moments b = load_rows(second + second_at + c, channels, second_count);
+    moments a, b;
+    load_rows(&a, first + first_at + c, channels, first_count);
+    load_rows(&b, second + second_at + c, channels, second_count);
     store_rows(moments_merge(a, b), both + both_at + c, channels);
 }
