@@ -128,7 +128,8 @@ t_meta_batch_norm_meta_test_CPPFLAGS = $(AM_CPPFLAGS) $(OPENCL_CFLAGS)
 t_meta_batch_norm_meta_test_LDADD = $(LDADD) $(OPENCL_LIBS)
 
 # The lower floors, which need no device.
-unit_tests += t/unit/alloc_test t/unit/dtype_test t/unit/geometry_test t/unit/random_test \
+unit_tests += t/unit/alloc_test t/unit/dtype_test t/unit/exact_moments_test \
+	t/unit/geometry_test t/unit/random_test \
 	t/unit/status_test t/unit/tensor_test t/unit/tuning_test
 
 # Graphs: networks as tables, from which both the reference and the library's graph are made.
@@ -143,8 +144,9 @@ unit_tests += t/unit/reference_graph_test
 device_tests += \
 	t/op/graph_batch_test t/op/graph_build_test t/op/graph_fold_refused_test \
 	t/op/graph_fold_test t/op/graph_gradient_test t/op/graph_load_test \
-	t/op/graph_mode_test t/op/graph_save_test t/op/graph_state_dict_test t/op/graph_state_test \
-	t/op/graph_topology_test t/op/graph_training_test
+	t/op/graph_mode_test t/op/graph_recalibrate_test t/op/graph_save_test \
+	t/op/graph_state_dict_test t/op/graph_state_test t/op/graph_topology_test \
+	t/op/graph_training_test
 
 # The layer that keeps Oclgrind from false alarms: a module, which -rpath makes libtool build as a
 # shared object and nobody installs; and what shows that Oclgrind still sees true ones.

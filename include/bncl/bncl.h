@@ -17,6 +17,7 @@
 #include <bncl/linear.h>
 #include <bncl/queue.h>
 #include <bncl/random.h>
+#include <bncl/recalibrate.h>
 #include <bncl/sgd.h>
 #include <bncl/state_dict.h>
 #include <bncl/status.h>

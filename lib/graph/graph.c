@@ -122,6 +122,19 @@ bncl_status bncl_graph_eval(bncl_graph *graph, bncl_error *err)
     return set_training(graph, false, err);
 }
 
+bool bncli_graph_exchange_mode(bncl_graph *graph, bool training)
+{
+    const bool was = graph->training;
+    graph->training = training;
+    return was;
+}
+
+void bncli_graph_forget_pass(bncl_graph *graph)
+{
+    graph->state = BNCLI_GRAPH_PLANNED;
+    graph->has_backward = false;
+}
+
 /* The layer of this name; NULL, with a text, when there is none. */
 static bncli_layer *find_layer(bncl_graph *graph, const char *name, bncl_error *err)
 {

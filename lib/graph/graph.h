@@ -82,6 +82,12 @@ bncl_status bncli_graph_require_eval(const bncl_graph *graph, const char *call, 
 bncl_status bncli_graph_add_layer(bncl_graph *graph, bncli_layer *layer, bncl_value *out,
                                   bncl_error *err);
 
+/* Sets the graph's mode; returns what it was. */
+bool bncli_graph_exchange_mode(bncl_graph *graph, bool training);
+
+/* READY -> PLANNED, and PLANNED stays: backward then needs a new forward. */
+void bncli_graph_forget_pass(bncl_graph *graph);
+
 /* Makes room for one more element: *array grows when count == *capacity. Errors: MEMORY. */
 bncl_status bncli_grow(void *array, size_t size, size_t count, size_t *capacity, bncl_error *err);
 

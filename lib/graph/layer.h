@@ -80,8 +80,11 @@ typedef struct bncli_batch_norm_state {
     bncl_buffer *save;                    /* save_mean, save_mean_lo, save_invstd: [3][channels] */
     int64_t batches, next_batches;        /* num_batches_tracked */
     char names[3][BNCLI_LAYER_NAME + 24]; /* state dict keys: running_mean, running_var, counter */
-    bool updated;                         /* `next` holds new statistics that are not committed */
-    bool used_batch;                      /* the last forward used batch statistics */
+    bncl_tensor collected;    /* [3][channels]: where training puts the batch's statistics, instead
+                                 of moving the running ones; absent, but while recalibrating */
+    uint32_t collected_count; /* values of a channel behind them */
+    bool updated;             /* `next` holds new statistics that are not committed */
+    bool used_batch;          /* the last forward used batch statistics */
     bncl_batch_norm *plans[BNCLI_PLAN_SLOTS];
 } bncli_batch_norm_state;
 

@@ -1,9 +1,11 @@
 /* The batch norm layer: its running statistics, and which ones a pass uses. */
 #include <bncl/batch_norm.h>
+#include <bncl/batch_norm_statistics.h>
 #include <bncl/buffer.h>
 
 #include "base/alloc.h"
 #include "graph/layer.h"
+#include "ops/operand.h"
 #include "runtime/buffer.h"
 
 /* Row `row` of a [rows][channels] buffer; absent when there is no buffer. */
@@ -92,6 +94,21 @@ static const bncli_parameter *beta_of(const bncli_layer *layer)
     return options->beta ? &layer->parameters[options->gamma ? 1 : 0] : &none;
 }
 
+/* Training that hands its statistics over, and leaves the running ones. */
+static bncl_status forward_collecting(bncli_batch_norm_state *state, const bncli_layer_run *run,
+                                      const bncl_batch_norm_forward *args, bncl_error *err)
+{
+    bncl_batch_norm *op = state->plans[run->slot];
+    const size_t count = bncl_tensor_count(&args->x) / state->channels;
+    state->collected_count = (uint32_t)count; /* the plan has checked that it fits */
+    bncl_status status =
+        bncl_batch_norm_statistics(op, run->queue, &args->x, &state->collected, NULL, err);
+    if (status == BNCL_OK)
+        status =
+            bncl_batch_norm_forward_with(op, run->queue, args, &state->collected, count, NULL, err);
+    return status;
+}
+
 static bncl_status forward(bncli_layer *layer, const bncli_layer_run *run, bncl_error *err)
 {
     bncli_batch_norm_state *state = layer->of.batch_norm;
@@ -99,7 +116,8 @@ static bncl_status forward(bncli_layer *layer, const bncli_layer_run *run, bncl_
     state->updated = false;
     state->next_batches = state->batches;
     state->used_batch = run->training || state->running == NULL;
-    const bool tracks = state->tracking || !run->training;
+    const bool collects = run->training && bncli_present(&state->collected);
+    const bool tracks = (state->tracking && !collects) || !run->training;
     bncl_buffer *running = tracks ? state->running : NULL;
     bncl_buffer *next = tracks ? state->next : NULL;
     bncl_batch_norm_forward args = {
@@ -117,6 +135,8 @@ static bncl_status forward(bncli_layer *layer, const bncli_layer_run *run, bncl_
         .num_batches_tracked = tracks ? &state->next_batches : NULL,
     };
     bncl_batch_norm *op = state->plans[run->slot];
+    if (collects)
+        return forward_collecting(state, run, &args, err);
     if (!run->training)
         return bncl_batch_norm_forward_eval(op, run->queue, &args, NULL, err);
     bncl_status status = bncl_batch_norm_forward_train(op, run->queue, &args, NULL, err);

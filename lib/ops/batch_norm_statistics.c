@@ -289,8 +289,9 @@ bncl_status bncl_batch_norm_forward_with(bncl_batch_norm *plan, bncl_queue *queu
     bncli_error_clear(err);
     if (plan == NULL || args == NULL || statistics == NULL)
         return bncli_fail(err, BNCL_ERROR_ARGUMENT, "plan, args or statistics is NULL");
-    bncl_status status =
-        bncli_batch_norm_check_forward(plan, queue, args, BNCLI_MERGED_STATISTICS, err);
+    /* A batch of one value is refused as in training, by its shape. */
+    const bncli_statistics used = count == 1 ? BNCLI_BATCH_STATISTICS : BNCLI_MERGED_STATISTICS;
+    bncl_status status = bncli_batch_norm_check_forward(plan, queue, args, used, err);
     if (status == BNCL_OK)
         status = check_rows(plan, statistics, "statistics", STATISTICS_ROWS, err);
     if (status == BNCL_OK && count == 1)

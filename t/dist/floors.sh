@@ -41,6 +41,7 @@ sgd           ops
 bncl          graph
 fold          graph
 graph         graph
+recalibrate   graph
 state_dict    graph
 END
 }
