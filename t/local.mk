@@ -115,9 +115,9 @@ device_tests += \
 	t/op/batch_norm_backward_test t/op/batch_norm_double_backward_dtypes_test \
 	t/op/batch_norm_double_backward_test \
 	t/op/batch_norm_dtypes_test t/op/batch_norm_edge_test \
-	t/op/batch_norm_forward_test t/op/batch_norm_fused_places_test t/op/batch_norm_fused_test \\
-	t/op/batch_norm_refused_test t/op/batch_norm_shape_test t/op/batch_norm_statistics_test \\
-	t/op/batch_norm_strides_test \\
+	t/op/batch_norm_forward_test t/op/batch_norm_fused_places_test t/op/batch_norm_fused_test \
+	t/op/batch_norm_refused_test t/op/batch_norm_shape_test t/op/batch_norm_statistics_test \
+	t/op/batch_norm_strides_test \
 	t/op/cross_entropy_test \
 	t/op/elementwise_test t/op/linear_test t/op/pytorch_batch_norm_test \
 	t/op/pytorch_double_backward_test t/op/pytorch_stack_test \
@@ -180,7 +180,8 @@ t_fault_libfaults_la_CPPFLAGS = $(AM_CPPFLAGS) \
 fault_ldadd = t/fault/libfaults.la $(LDADD) $(OPENCL_LIBS) -ldl
 pocl_tests += t/fault/batch_norm_test t/fault/double_backward_test t/fault/faults_test \
 	t/fault/fold_test t/fault/graph_test t/fault/linear_test t/fault/operators_test \
-	t/fault/program_test t/fault/runtime_test t/fault/state_dict_test t/fault/threads_test
+	t/fault/program_test t/fault/runtime_test t/fault/state_dict_test t/fault/statistics_test \
+	t/fault/threads_test
 t_fault_batch_norm_test_LDADD = $(fault_ldadd)
 t_fault_double_backward_test_LDADD = $(fault_ldadd)
 t_fault_faults_test_LDADD = $(fault_ldadd)
@@ -193,6 +194,7 @@ t_fault_program_test_LDADD = $(fault_ldadd)
 t_fault_runtime_test_CPPFLAGS = $(AM_CPPFLAGS) $(OPENCL_CFLAGS)
 t_fault_runtime_test_LDADD = $(fault_ldadd)
 t_fault_state_dict_test_LDADD = $(fault_ldadd)
+t_fault_statistics_test_LDADD = $(fault_ldadd)
 t_fault_threads_test_LDADD = $(fault_ldadd)
 
 check_LTLIBRARIES += t/api/libapi.la
@@ -202,7 +204,7 @@ unit_tests += t/api/values_test t/unit/device_select_test
 t_unit_device_select_test_CPPFLAGS = $(AM_CPPFLAGS) $(OPENCL_CFLAGS)
 pocl_tests += t/api/activation_test t/api/batch_norm_test t/api/double_backward_test \
 	t/api/fold_test t/api/graph_run_test t/api/graph_test t/api/linear_test t/api/opencl_test \
-	t/api/operators_test t/api/runtime_test
+	t/api/operators_test t/api/runtime_test t/api/statistics_test
 t_api_fold_test_LDADD = $(api_ldadd)
 t_api_graph_run_test_LDADD = $(api_ldadd)
 t_api_graph_test_LDADD = $(api_ldadd)
@@ -210,6 +212,7 @@ t_api_linear_test_LDADD = $(api_ldadd)
 t_api_activation_test_LDADD = $(api_ldadd)
 t_api_batch_norm_test_LDADD = $(api_ldadd)
 t_api_double_backward_test_LDADD = $(api_ldadd)
+t_api_statistics_test_LDADD = $(api_ldadd)
 t_api_opencl_test_CPPFLAGS = $(AM_CPPFLAGS) $(OPENCL_CFLAGS)
 t_api_opencl_test_LDADD = $(api_ldadd) $(OPENCL_LIBS)
 t_api_values_test_CPPFLAGS = $(AM_CPPFLAGS) $(OPENCL_CFLAGS)
