@@ -1,5 +1,5 @@
-/* Adds the tiles of each channel, in the tree of merge_order.cl, and derives what dx needs; or keeps
-   what they come to, which other batches' may join first.
+/* Adds the tiles of each channel, in the tree of merge_order.cl, and derives what dx needs; or
+   keeps what they come to, which other batches' may join first.
 
      partial       [4][tiles][channels]: see batch_norm_backward_inner.cl
      totals        [4][channels]: the same of a whole batch, or of several

@@ -138,6 +138,7 @@ t_lib_libcheck_la_SOURCES += \
 	t/lib/fold_case.c t/lib/fold_case.h \
 	t/lib/network.c t/lib/network.h \
 	t/lib/network_check.c t/lib/network_check.h \
+	t/lib/network_feed.c t/lib/network_feed.h \
 	t/lib/network_graph.c t/lib/network_graph.h t/lib/network_run.c \
 	t/lib/reference_graph.c t/lib/reference_graph.h
 unit_tests += t/unit/reference_graph_test

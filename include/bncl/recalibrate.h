@@ -1,5 +1,5 @@
-/* Running statistics estimated anew from data, when training is over: after averaging weights, after
-   folding in other data, or because running averages lag behind. */
+/* Running statistics estimated anew from data: after weights were averaged, for data of another
+   kind, or because running averages lag behind training. */
 #ifndef BNCL_RECALIBRATE_H
 #define BNCL_RECALIBRATE_H
 

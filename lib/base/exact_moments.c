@@ -3,10 +3,10 @@
    With n, m, M2 of each batch, N = Σn, S = Σ n·m and Q = Σ (M2 + n·m²), which is Σx² over all
    values, the mean of all is S/N and their M2 is Q - S²/N, so that
      variance = (N·Q - S²) / (N·(N-1)).
-   In floating point that difference cancels. Here nothing does: every f32 is a whole number of units
-   2⁻¹⁴⁹, every product of two one of units 2⁻²⁹⁸, and sums of whole numbers do not round. They do
-   not depend on the order of adding either, which is what this is for. N·Q ≥ S² for any numbers
-   with M2 ≥ 0 (Cauchy and Schwarz). One division rounds at the end.
+   In floating point that difference cancels. Here it does not: every f32 is a whole number of
+   units 2⁻¹⁴⁹, every product of two one of units 2⁻²⁹⁸, and sums of whole numbers do not round. So
+   they do not depend on the order of adding either, which is what this is for. N·Q ≥ S² for any
+   numbers with M2 ≥ 0 (Cauchy and Schwarz). One division rounds at the end.
 
    Bits: |m| < 2¹²⁹ with its low part, n < 2³¹, and N < 2⁶³, which is centuries of adding. So
    |S| < 2¹²⁹⁺⁶³⁺¹⁴⁹ = 2³⁴¹, Q < 2²⁵⁸⁺⁶³⁺²⁹⁸⁺¹ = 2⁶²⁰, N·Q < 2⁶⁸³ and S² < 2⁶⁸²: all below 2⁷⁶⁷. */

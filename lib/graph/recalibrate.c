@@ -1,5 +1,5 @@
-/* Running statistics from data: every batch norm layer that tracks hands its batches' statistics over
-   instead of moving its running ones, and gets new ones when all batches have passed. */
+/* Running statistics from data: every batch norm layer that tracks hands its batches' statistics
+   over instead of moving its running ones, and gets new ones when all batches have passed. */
 #include <bncl/recalibrate.h>
 
 #include <stdio.h>
@@ -49,7 +49,7 @@ static size_t count_channels(const bncl_graph *graph)
     return channels;
 }
 
-/* Each layer's running statistics exist twice on the device, so that these sizes cannot overflow. */
+/* Each layer's running statistics exist twice on the device: sizes like theirs cannot overflow. */
 static bncl_status create(recalibration *r, bncl_error *err)
 {
     const size_t elements = ROWS * r->channels;

@@ -1,5 +1,5 @@
-/* Statistics and backward's sums of a batch in parts: computed, merged in a tree, and worked with in
-   place of a batch's own. */
+/* Statistics and backward's sums of a batch in parts: computed, merged in a tree, and worked with
+   in place of a batch's own. */
 #include <bncl/batch_norm_statistics.h>
 
 #include "base/error.h"

@@ -1,11 +1,12 @@
-/* Batch norm in parts gives the same bits on every device, with every tuning, however often.
-   Recorded hashes in t/vectors/statistics_hashes.txt; see t/meta/batch_norm_hash_test.c for when
+/* Batch norm in parts, and recalibration in any order, give the same bits on every device and with
+   every tuning. Recorded hashes in t/vectors/statistics_hashes.txt; see t/meta/batch_norm_hash_test.c for when
    they may change, and how they are recorded. */
 #include <stdlib.h>
 
 #include "lib/batch_norm_parts.h"
 #include "lib/fingerprint.h"
 #include "lib/harness.h"
+#include "lib/network_feed.h"
 #include "lib/recorded_lines.h"
 
 static const char *const tunings[] = {
@@ -42,12 +43,39 @@ static const char *line_of(device *d, size_t index)
                         c.samples, c.channels, c.positions, c.offset, cut.count, text);
 }
 
+/* Batch norms alone: products of matrices need not have the same bits everywhere. */
+static const network_layer norm_layers[] = {
+    {NETWORK_BATCH_NORM, "bn1", .a = 0},
+    {NETWORK_RELU, "relu", .a = 1},
+    {NETWORK_BATCH_NORM, "bn2", .a = 2},
+};
+static const network norms = {.name = "norms",
+                              .inputs = {{2, {3, 7}, false}},
+                              .input_count = 1,
+                              .layers = norm_layers,
+                              .layer_count = 3};
+
+/* The state that recalibration leaves, its batches in the given order or turned round. */
+static const char *recalibrated_line(device *d, bool reversed)
+{
+    const size_t sizes[] = {5, 2, 40, 1, 9};
+    network_graph g = network_graph_make(d, &norms, 1);
+    network_feed f = network_feed_make(d, &norms, sizes, sizeof sizes / sizeof *sizes);
+    for (size_t i = 0; reversed && i < f.count; ++i)
+        f.order[i] = f.count - 1 - i;
+    network_feed_recalibrate(&g, &f);
+    const network_state state = network_graph_state(&g);
+    return harness_text("recalibrated: state=%016llx\n",
+                        (unsigned long long)fingerprint(state.bytes, state.count));
+}
+
 static void record(device *d, const char *path)
 {
     FILE *file = recorded_lines_begin(
         path, "# FNV-1a hashes of batch norm in parts: see t/meta/statistics_test.c");
     for (size_t i = 0; i < cases; ++i)
         fputs(line_of(d, i), file);
+    fputs(recalibrated_line(d, false), file);
     recorded_lines_end(file, path);
 }
 
@@ -60,6 +88,8 @@ static void same_bits_as_recorded(void **state)
     FILE *file = recorded_lines_open(BNCL_T_DIR "/vectors/statistics_hashes.txt");
     for (size_t i = 0; i < (d->small ? small_cases : cases); ++i)
         recorded_lines_expect(file, line_of(d, i));
+    recorded_lines_expect(file, recalibrated_line(d, false));
+    recorded_lines_expect(file, recalibrated_line(d, true));
 }
 
 static void forget_tuning(void *unused)
@@ -77,6 +107,7 @@ static void every_tuning_gives_the_same_bits(void **state)
         FILE *file = recorded_lines_open(BNCL_T_DIR "/vectors/statistics_hashes.txt");
         for (size_t i = 0; i < (d->small ? 2 : cases); ++i)
             recorded_lines_expect(file, line_of(d, i));
+        recorded_lines_expect(file, recalibrated_line(d, false));
     }
 }
 

@@ -1,5 +1,5 @@
-/* Statistics and backward's sums as results of their own: of one batch, merged from parts, and given
-   back to forward and backward. */
+/* Statistics and backward's sums as results of their own: of one batch, merged from parts, and
+   given back to forward and backward. */
 #include <math.h>
 #include <string.h>
 

@@ -1,14 +1,14 @@
-/* Running statistics estimated anew: against the values themselves and against what training told of
-   each batch, in every order, with layers that stay out of it, and what ends it early. */
+/* Running statistics estimated anew: against the values themselves and against what training told
+   of each batch, in every order, with layers that stay out of it, and what ends it early. */
 #include <math.h>
 #include <string.h>
 
 #include "lib/compare.h"
 #include "lib/harness.h"
-#include "lib/network_graph.h"
+#include "lib/network_feed.h"
 #include "lib/tolerance.h"
 
-enum { most_batches = 12, features = 5 };
+enum { most_batches = network_feed_most, features = 5 };
 
 /* momentum = 1: after a pass in training the running statistics are the batch's own. */
 static const network_layer norm_layers[] = {
@@ -24,61 +24,6 @@ static const network norms = {.name = "norms",
                               .input_count = 1,
                               .layers = norm_layers,
                               .layer_count = 6};
-
-/* Batches for a network, in some order; and how their giving ends. */
-typedef struct feed {
-    device *d;
-    const network *net;
-    size_t count;
-    network_data batches[most_batches];
-    size_t order[most_batches];
-    size_t given;
-    size_t fails_at; /* how many batches it gives before it fails; 0: it does not */
-    const char *text;
-} feed;
-
-static bncl_status give(void *user, bncl_tensor *inputs, size_t count, bool *more, bncl_error *err)
-{
-    feed *f = user;
-    assert_int_equal(count, (size_t)f->net->input_count);
-    if (f->fails_at > 0 && f->given == f->fails_at) {
-        if (err != NULL && f->text != NULL)
-            strcpy(err->text, f->text);
-        return BNCL_ERROR_IO;
-    }
-    *more = f->given < f->count;
-    for (size_t i = 0; *more && i < count; ++i) {
-        const network_data *data = &f->batches[f->order[f->given]];
-        const network_input *in = &f->net->inputs[i];
-        const size_t dims[] = {data->n, in->dims[0], in->dims[1], in->dims[2]};
-        inputs[i] = device_tensor(f->d, BNCL_F32, in->rank + 1, dims, data->inputs[i]);
-    }
-    f->given += *more;
-    return BNCL_OK;
-}
-
-/* Batches of sizes[0 … count-1] samples. */
-static feed feed_make(device *d, const network *net, const size_t *sizes, size_t count)
-{
-    feed f = {.d = d, .net = net, .count = count};
-    for (size_t i = 0; i < count; ++i) {
-        f.batches[i] = network_data_make(net, sizes[i], 40 + i);
-        f.order[i] = i;
-    }
-    return f;
-}
-
-static bncl_status try(network_graph *g, feed *f)
-{
-    f->given = 0;
-    return bncl_graph_recalibrate(g->graph, g->d->queue, give, f, &g->d->err);
-}
-
-static void recalibrate(network_graph *g, feed *f)
-{
-    device_ok(g->d, try(g, f), "bncl_graph_recalibrate");
-    assert_int_equal(f->given, f->count);
-}
 
 static float *entry(const network_graph *g, const char *layer, const char *what)
 {
@@ -97,7 +42,7 @@ static int64_t counter(const network_graph *g, const char *layer)
 /* ---- what it estimates ---- */
 
 /* The first layer sees the inputs: mean and unbiased variance of all of them, by the reference. */
-static void expect_of_inputs(const network_graph *g, const feed *f)
+static void expect_of_inputs(const network_graph *g, const network_feed *f)
 {
     size_t n = 0, at = 0;
     for (size_t i = 0; i < f->count; ++i)
@@ -121,7 +66,7 @@ static void expect_of_inputs(const network_graph *g, const feed *f)
 
 /* A layer's statistics from those that a twin of the graph leaves after each batch, each rounded to
    f32: pooled in double. The means' rounding moves Σn·d² by up to 2·Σn·|d|·u·|mean|. */
-static void expect_of_batches(const network_graph *g, network_graph *twin, const feed *f,
+static void expect_of_batches(const network_graph *g, network_graph *twin, const network_feed *f,
                               const char *layer)
 {
     double means[most_batches][features], m2s[most_batches][features];
@@ -168,8 +113,8 @@ static void pooled_over_all_batches(void **state)
     device *d = device_of(state);
     network_graph g = network_graph_make(d, &norms, 1);
     network_graph twin = network_graph_make(d, &norms, 1);
-    feed f = feed_make(d, &norms, sizes, d->small ? 3 : most_batches);
-    recalibrate(&g, &f);
+    network_feed f = network_feed_make(d, &norms, sizes, d->small ? 3 : most_batches);
+    network_feed_recalibrate(&g, &f);
     expect_of_inputs(&g, &f);
     const char *const layers[] = {"bn1", "bn2", "bn3"};
     for (int i = 0; i < 3; ++i) {
@@ -184,19 +129,13 @@ static void cut_elsewhere(void **state)
 {
     device *d = device_of(state);
     network_graph g = network_graph_make(d, &norms, 1);
-    const size_t whole[] = {40};
-    feed f = feed_make(d, &norms, whole, 1);
-    recalibrate(&g, &f);
+    network_feed f = network_feed_make(d, &norms, (const size_t[]){40}, 1);
+    network_feed_recalibrate(&g, &f);
     expect_of_inputs(&g, &f);
-    feed halves = f;
-    halves.count = 2;
-    halves.order[1] = 1;
-    halves.batches[0].n = 13;
-    halves.batches[1] = f.batches[0];
-    halves.batches[1].n = 27;
-    halves.batches[1].inputs[0] += (size_t)13 * features;
-    halves.batches[1].wide[0] += (size_t)13 * features;
-    recalibrate(&g, &halves);
+    network_feed halves = network_feed_make(d, &norms, (const size_t[]){13, 27}, 2);
+    halves.batches[0].inputs[0] = f.batches[0].inputs[0];
+    halves.batches[1].inputs[0] = f.batches[0].inputs[0] + (size_t)13 * features;
+    network_feed_recalibrate(&g, &halves);
     expect_of_inputs(&g, &f);
     assert_true(counter(&g, "bn1") == 2);
 }
@@ -209,10 +148,10 @@ static void swap(size_t *a, size_t *b)
 }
 
 /* Heap's algorithm: every order of the first `count` batches. */
-static void permute(network_graph *g, feed *f, size_t count, const network_state *expected)
+static void permute(network_graph *g, network_feed *f, size_t count, const network_state *expected)
 {
     if (count <= 1) {
-        recalibrate(g, f);
+        network_feed_recalibrate(g, f);
         network_graph_expect(g, expected, "another order");
         return;
     }
@@ -226,13 +165,13 @@ static void every_order_gives_the_same_bits(void **state)
 {
     device *d = device_of(state);
     network_graph g = network_graph_make(d, &norms, 1);
-    feed few = feed_make(d, &norms, sizes, d->small ? 3 : 4);
-    recalibrate(&g, &few);
+    network_feed few = network_feed_make(d, &norms, sizes, d->small ? 3 : 4);
+    network_feed_recalibrate(&g, &few);
     network_state expected = network_graph_state(&g);
     permute(&g, &few, few.count, &expected);
 
-    feed many = feed_make(d, &norms, sizes, d->small ? 3 : most_batches);
-    recalibrate(&g, &many);
+    network_feed many = network_feed_make(d, &norms, sizes, d->small ? 3 : most_batches);
+    network_feed_recalibrate(&g, &many);
     expected = network_graph_state(&g);
     generator random = generator_seed(5);
     for (int round = 0; round < (d->small ? 1 : 6); ++round) {
@@ -248,10 +187,11 @@ static void empty_batches(void **state)
     device *d = device_of(state);
     const size_t with[] = {6, 0, 9}, without[] = {6, 9};
     network_graph g = network_graph_make(d, &norms, 1), other = network_graph_make(d, &norms, 1);
-    feed f = feed_make(d, &norms, with, 3), plain = feed_make(d, &norms, without, 2);
+    network_feed f = network_feed_make(d, &norms, with, 3),
+                 plain = network_feed_make(d, &norms, without, 2);
     plain.batches[1] = f.batches[2];
-    recalibrate(&g, &f);
-    recalibrate(&other, &plain);
+    network_feed_recalibrate(&g, &f);
+    network_feed_recalibrate(&other, &plain);
     for (int i = 0; i < 2; ++i)
         check_float_bits("statistics", entry(&g, "bn2", i ? "running_mean" : "running_var"),
                          entry(&other, "bn2", i ? "running_mean" : "running_var"), features);
@@ -263,9 +203,9 @@ static void one_nan(void **state)
 {
     device *d = device_of(state);
     network_graph g = network_graph_make(d, &norms, 1);
-    feed f = feed_make(d, &norms, sizes, 3);
+    network_feed f = network_feed_make(d, &norms, sizes, 3);
     f.batches[1].inputs[0][features + 2] = NAN;
-    recalibrate(&g, &f);
+    network_feed_recalibrate(&g, &f);
     const float *mean = entry(&g, "bn1", "running_mean"), *var = entry(&g, "bn1", "running_var");
     for (size_t c = 0; c < features; ++c)
         assert_true(isnan(mean[c]) == (c == 2) && isnan(var[c]) == (c == 2));
@@ -292,9 +232,9 @@ static void layers_that_stay_out(void **state)
     for (int tracking = 0; tracking < 2; ++tracking) {
         network_graph g = network_graph_make(d, &norms, 1);
         network_graph twin = network_graph_make(d, &norms, 1);
-        feed f = feed_make(d, &norms, sizes, 3);
-        recalibrate(&g, &f);
-        recalibrate(&twin, &f);
+        network_feed f = network_feed_make(d, &norms, sizes, 3);
+        network_feed_recalibrate(&g, &f);
+        network_feed_recalibrate(&twin, &f);
         const float *mean = entry(&g, "bn2", "running_mean"),
                     *var = entry(&g, "bn2", "running_var");
         (tracking ? stop_tracking : freeze)(&g, "bn2");
@@ -302,7 +242,7 @@ static void layers_that_stay_out(void **state)
         for (size_t i = 0; i < 3; ++i)
             f.batches[i] = network_data_make(&norms, sizes[i], 90 + i);
         f.count = 2;
-        recalibrate(&g, &f);
+        network_feed_recalibrate(&g, &f);
         check_float_bits("bn2.running_mean", entry(&g, "bn2", "running_mean"), mean, features);
         check_float_bits("bn2.running_var", entry(&g, "bn2", "running_var"), var, features);
         assert_true(counter(&g, "bn2") == 3 && counter(&g, "bn3") == 2);
@@ -316,15 +256,15 @@ static void nothing_to_do(void **state)
 {
     device *d = device_of(state);
     network_graph bare = network_graph_make(d, &network_bare, 1);
-    feed f = {.d = d, .net = &network_bare};
-    device_ok(d, try(&bare, &f), "without batch norm");
+    network_feed f = {.d = d, .net = &network_bare};
+    device_ok(d, network_feed_try(&bare, &f), "without batch norm");
     network_graph g = network_graph_make(d, &norms, 1);
     freeze(&g, "bn1");
     freeze(&g, "bn2");
     stop_tracking(&g, "bn3");
     const network_state before = network_graph_state(&g);
-    feed some = feed_make(d, &norms, sizes, 2);
-    device_ok(d, try(&g, &some), "all layers out of it");
+    network_feed some = network_feed_make(d, &norms, sizes, 2);
+    device_ok(d, network_feed_try(&g, &some), "all layers out of it");
     assert_true(f.given == 0 && some.given == 0);
     network_graph_expect(&g, &before, "nothing to do");
 }
@@ -336,10 +276,10 @@ static void mode_and_pass(void **state)
     const network_data data = network_data_make(&norms, 6, 1);
     for (int training = 0; training < 2; ++training) {
         network_graph g = network_graph_make(d, &norms, 1);
-        feed f = feed_make(d, &norms, sizes, 2);
+        network_feed f = network_feed_make(d, &norms, sizes, 2);
         device_ok(d, (training ? bncl_graph_train : bncl_graph_eval)(g.graph, &d->err), "mode");
         network_graph_forward(&g, &data);
-        recalibrate(&g, &f);
+        network_feed_recalibrate(&g, &f);
         const bncl_tensor dy =
             device_tensor(d, BNCL_F32, 2, (const size_t[]){6, features}, data.inputs[0]);
         device_refused(d, bncl_graph_backward(g.graph, d->queue, &dy, NULL, &d->err),
@@ -357,11 +297,11 @@ static void mode_and_pass(void **state)
 /* ---- what ends it ---- */
 
 /* The recalibration fails, and nothing has changed; then it works. */
-static void expect_refused(network_graph *g, feed *f, bncl_status status, const char *words)
+static void expect_refused(network_graph *g, network_feed *f, bncl_status status, const char *words)
 {
     const network_data data = network_data_make(&norms, 6, 1);
     const network_state before = network_graph_state(g);
-    device_refused(g->d, try(g, f), status, words);
+    device_refused(g->d, network_feed_try(g, f), status, words);
     network_graph_expect(g, &before, words);
     network_graph_forward(g, &data); /* in evaluation: the mode is as it was */
     network_graph_expect(g, &before, words);
@@ -371,8 +311,8 @@ static void failures_change_nothing(void **state)
 {
     device *d = device_of(state);
     network_graph g = network_graph_make(d, &norms, 1);
-    feed f = feed_make(d, &norms, sizes, 3);
-    recalibrate(&g, &f);
+    network_feed f = network_feed_make(d, &norms, sizes, 3);
+    network_feed_recalibrate(&g, &f);
     device_ok(d, bncl_graph_eval(g.graph, &d->err), "bncl_graph_eval");
 
     f.fails_at = 2;
@@ -382,20 +322,20 @@ static void failures_change_nothing(void **state)
     expect_refused(&g, &f, BNCL_ERROR_IO, "the source of batches");
     f.fails_at = 0;
 
-    feed none = {.d = d, .net = &norms};
+    network_feed none = {.d = d, .net = &norms};
     expect_refused(&g, &none, BNCL_ERROR_SHAPE, "bn1: no values");
     const size_t empty[] = {0, 0}, one[] = {5, 1, 5};
-    feed nothing = feed_make(d, &norms, empty, 2);
+    network_feed nothing = network_feed_make(d, &norms, empty, 2);
     expect_refused(&g, &nothing, BNCL_ERROR_SHAPE, "bn1: no values");
-    feed single = feed_make(d, &norms, one, 3);
+    network_feed single = network_feed_make(d, &norms, one, 3);
     expect_refused(&g, &single, BNCL_ERROR_SHAPE,
                    "bn1: Expected more than 1 value per channel when training, got input size "
                    "[1, 5]");
     assert_int_equal(single.given, 2);
 
-    feed sequence = feed_make(d, &network_sequence, sizes, 1);
+    network_feed sequence = network_feed_make(d, &network_sequence, sizes, 1);
     expect_refused(&g, &sequence, BNCL_ERROR_SHAPE, "input: expected [4, 5], got [4, 3, 5]");
-    recalibrate(&g, &f);
+    network_feed_recalibrate(&g, &f);
 }
 
 int main(void)

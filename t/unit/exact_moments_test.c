@@ -1,5 +1,5 @@
-/* Exact moments: results that are known exactly, in every order of the batches, at the ends of f32's
-   range, and beside long double. */
+/* Exact moments: results that are known exactly, in every order of the batches, at the ends of
+   f32's range, and beside long double. */
 #include <float.h>
 #include <math.h>
 #include <string.h>
