@@ -51,17 +51,7 @@ void sums_store(sums all, __global acc_t *to, size_t row)
 sums sums_of_channel(__global const acc_t *partial, uint c, uint channels, uint tiles)
 {
     const size_t pairs = (size_t)tiles * channels;
-    sums stack[STACK];
-    uint top = 0;
-    for (uint tile = 0; tile < tiles; ++tile) {
-        sums node = sums_load(partial, pairs, (size_t)tile * channels + c);
-        for (uint k = MERGES_AFTER(tile); k > 0; --k)
-            node = sums_add(stack[--top], node);
-        stack[top++] = node;
-    }
-    sums all = stack[--top];
-    while (top > 0)
-        all = sums_add(stack[--top], all);
+    MERGE_TILES(sums, all, tiles, sums_load(partial, pairs, (size_t)tile * channels + c), sums_add);
     return all;
 }
 

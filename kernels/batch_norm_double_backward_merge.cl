@@ -63,18 +63,8 @@ sums sums_add(sums a, sums b)
 sums sums_of_channel(__global const acc_t *partial, uint c, uint channels, uint tiles)
 {
     const size_t pairs = (size_t)tiles * channels;
-    sums stack[STACK], node;
-    uint top = 0;
-    for (uint tile = 0; tile < tiles; ++tile) {
-        node = sums_load(partial, pairs, (size_t)tile * channels + c);
-        for (uint k = MERGES_AFTER(tile); k > 0; --k)
-            node = sums_add(stack[--top], node);
-        stack[top++] = node;
-    }
-    node = stack[--top];
-    while (top > 0)
-        node = sums_add(stack[--top], node);
-    return node;
+    MERGE_TILES(sums, all, tiles, sums_load(partial, pairs, (size_t)tile * channels + c), sums_add);
+    return all;
 }
 
 /* What the sums come to; 0 for those that are not needed. */

@@ -35,17 +35,9 @@ moments moments_of_channel(__global const acc_t *partial, uint c, uint channels,
                            uint tiles)
 {
     const size_t pairs = (size_t)tiles * channels;
-    moments stack[STACK];
-    uint top = 0;
-    for (uint tile = 0; tile < tiles; ++tile) {
-        moments node = load_tile(partial, pairs, (size_t)tile * channels + c, tile, count);
-        for (uint k = MERGES_AFTER(tile); k > 0; --k)
-            node = moments_merge(stack[--top], node);
-        stack[top++] = node;
-    }
-    moments all = stack[--top];
-    while (top > 0)
-        all = moments_merge(stack[--top], all);
+    MERGE_TILES(moments, all, tiles,
+                load_tile(partial, pairs, (size_t)tile * channels + c, tile, count),
+                moments_merge);
     return all;
 }
 
