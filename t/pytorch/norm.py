@@ -74,7 +74,8 @@ class Norm:
     @property
     def tracks(self):
         """Whether the calls change the running statistics."""
-        return self.training and self.updates and self.running_mean is not None
+        buffers = self.running_mean is not None or self.running_var is not None
+        return self.training and self.updates and buffers
 
     @property
     def sees_running(self):

@@ -24,7 +24,8 @@ def module_of(norm):
         module.num_batches_tracked = None
     else:
         module.num_batches_tracked.fill_(norm.counter)
-    module.track_running_stats = norm.updates and norm.running_mean is not None
+    buffers = norm.running_mean is not None or norm.running_var is not None
+    module.track_running_stats = norm.updates and buffers
     return module.train(norm.training)
 
 
