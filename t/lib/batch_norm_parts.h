@@ -5,7 +5,7 @@
 
 #include "lib/batch_norm_case.h"
 
-/* The case's samples, cut: samples[k] of them go to part k, one after another; 0 leaves it empty. */
+/* The case's samples, cut: samples[k] of them go to part k, one after another. 0: none. */
 typedef struct batch_norm_cut {
     size_t count;
     const size_t *samples;

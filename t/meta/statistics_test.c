@@ -1,6 +1,6 @@
 /* Batch norm in parts, and recalibration in any order, give the same bits on every device and with
-   every tuning. Recorded hashes in t/vectors/statistics_hashes.txt; see t/meta/batch_norm_hash_test.c for when
-   they may change, and how they are recorded. */
+   every tuning. Recorded hashes in t/vectors/statistics_hashes.txt; see
+   t/meta/batch_norm_hash_test.c for when they may change, and how they are recorded. */
 #include <stdlib.h>
 
 #include "lib/batch_norm_parts.h"
