@@ -1,6 +1,6 @@
 # The examples: public headers and -lbncl only.
-EXAMPLES = examples/batch_norm examples/fold examples/sequence examples/interop \
-	examples/fashion_mlp
+EXAMPLES = examples/batch_norm examples/fold examples/sequence examples/synchronized \
+	examples/interop examples/fashion_mlp
 noinst_PROGRAMS = $(EXAMPLES)
 examples_cppflags = -I$(top_srcdir)/include
 examples_batch_norm_CPPFLAGS = $(examples_cppflags)
@@ -9,6 +9,8 @@ examples_fold_CPPFLAGS = $(examples_cppflags)
 examples_fold_LDADD = libbncl.la -lm
 examples_sequence_CPPFLAGS = $(examples_cppflags)
 examples_sequence_LDADD = libbncl.la -lm
+examples_synchronized_CPPFLAGS = $(examples_cppflags)
+examples_synchronized_LDADD = libbncl.la -lm
 examples_interop_CPPFLAGS = $(examples_cppflags) $(OPENCL_CFLAGS)
 examples_interop_LDADD = libbncl.la $(OPENCL_LIBS) -lm
 examples_fashion_mlp_CPPFLAGS = $(examples_cppflags) $(ZLIB_CFLAGS)

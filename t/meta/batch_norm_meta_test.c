@@ -7,6 +7,7 @@
 #include <bncl/opencl.h>
 
 #include "lib/batch_norm_expect.h"
+#include "lib/batch_norm_parts.h"
 #include "lib/compare.h"
 #include "lib/fingerprint.h"
 #include "lib/generate.h"
@@ -244,6 +245,22 @@ static void out_of_order_queues(void **state)
     }
 }
 
+/* In parts as well, which merge one after another. */
+static void out_of_order_parts(void **state)
+{
+    device *d = device_of(state);
+    device other = *d;
+    other.queue = out_of_order_queue(d);
+    other.before = other.after = 0;
+    const size_t samples[] = {3, 1, 0, 7, 2, 9, 4, 7};
+    const batch_norm_cut cut = {sizeof samples / sizeof *samples, samples};
+    const batch_norm_case c = fingerprint_case(0);
+    batch_norm_data expected = batch_norm_data_make(&c), data = batch_norm_data_make(&c);
+    batch_norm_run_parts(d, &c, &cut, &expected);
+    batch_norm_run_parts(&other, &c, &cut, &data);
+    expect_same(&c, &expected, &data);
+}
+
 int main(void)
 {
     const struct CMUnitTest tests[] = {
@@ -253,6 +270,7 @@ int main(void)
         HARNESS_TEST(permuted_batches_and_layouts),
         HARNESS_TEST(scaled_and_shifted),
         HARNESS_TEST(out_of_order_queues),
+        HARNESS_TEST(out_of_order_parts),
     };
     cmocka_set_message_output(CM_OUTPUT_TAP);
     return cmocka_run_group_tests(tests, device_open, device_close);

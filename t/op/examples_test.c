@@ -64,6 +64,12 @@ static void folding_gives_the_same(void **state)
     command_said(run(1, "fold /none/a"), "fold: ");
 }
 
+static void parts_are_the_whole_batch(void **state)
+{
+    device_of(state);
+    command_said(run(0, "synchronized"), "in 3 parts and in one: largest difference");
+}
+
 static void interop_works_in_the_callers_memory(void **state)
 {
     device_of(state);
@@ -74,7 +80,7 @@ static void interop_works_in_the_callers_memory(void **state)
 static void without_a_device_they_say_what_helps(void **state)
 {
     device_of(state);
-    const char *const commands[] = {"batch_norm", "sequence", "fold", "interop"};
+    const char *const commands[] = {"batch_norm", "sequence", "synchronized", "fold", "interop"};
     for (size_t i = 0; i < sizeof commands / sizeof commands[0]; ++i) {
         const char *command = harness_text("examples/%s", commands[i]);
         const char *output = command_run("OCL_ICD_VENDORS=/nonexistent", 1, command);
@@ -247,6 +253,7 @@ int main(void)
         HARNESS_TEST(batch_norm_tracks_in_training_only),
         HARNESS_TEST(sequence_layouts_agree),
         HARNESS_TEST(folding_gives_the_same),
+        HARNESS_TEST(parts_are_the_whole_batch),
         HARNESS_TEST(interop_works_in_the_callers_memory),
         HARNESS_TEST(without_a_device_they_say_what_helps),
         HARNESS_TEST(the_tool_marks_the_device_that_is_taken),
