@@ -76,6 +76,26 @@ static void rounding(void **state)
            RESULT({1, 0x1p-126f, 0.0f, 0.0f}, {1, 0x1.fffffcp-127f, 0.0f, 0.0f}), 0x1p-126f, 0.0f);
 }
 
+/* A tie in all bits that a quotient has, and a remainder beyond them: of the mean, where it takes
+   more than 2³² values; of the variance, from its division by n, and from that by n - 1. */
+static void remainders(void **state)
+{
+    (void)state;
+    const float least = 0x1p-149f;
+    expect("half of the least",
+           RESULT({0x7FFFFFFF, 0.0f, 0.0f, 0.0f}, {0x7FFFFFFF, least, 0.0f, 0.0f},
+                  {0x40000002, 0.0f, 0.0f, 0.0f}, {0x40000002, least, 0.0f, 0.0f}),
+           0.0f, 0.0f);
+    expect("hardly more",
+           RESULT({0x7FFFFFFF, 0.0f, 0.0f, 0.0f}, {0x7FFFFFFF, least, 0.0f, 0.0f},
+                  {0x40000000, 0.0f, 0.0f, 0.0f}, {0x40000002, least, 0.0f, 0.0f}),
+           least, 0.0f);
+    expect("half, of the variance", RESULT({3, 0.0f, 0.0f, least}), 0.0f, 0.0f);
+    expect("more, by n", RESULT({2, 0.0f, 0.0f, least}, {1, least, 0.0f, 0.0f}), 0.0f, least);
+    expect("more, by n - 1", RESULT({3, 0.0f, 0.0f, 4.0f * least}, {6, least, 0.0f, 0.0f}), least,
+           least);
+}
+
 /* Cancellation that no floating point would survive, and the ends of the range. */
 static void ranges(void **state)
 {
@@ -193,11 +213,9 @@ static void beside_long_double(void **state)
 int main(void)
 {
     const struct CMUnitTest tests[] = {
-        HARNESS_TEST(small_numbers),
-        HARNESS_TEST(rounding),
-        HARNESS_TEST(ranges),
-        HARNESS_TEST(specials),
-        HARNESS_TEST(every_order_gives_the_same_bits),
+        HARNESS_TEST(small_numbers),      HARNESS_TEST(rounding),
+        HARNESS_TEST(remainders),         HARNESS_TEST(ranges),
+        HARNESS_TEST(specials),           HARNESS_TEST(every_order_gives_the_same_bits),
         HARNESS_TEST(beside_long_double),
     };
     cmocka_set_message_output(CM_OUTPUT_TAP);
