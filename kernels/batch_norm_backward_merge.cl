@@ -42,10 +42,10 @@ sums sums_add(sums a, sums b)
 
 void sums_store(sums all, __global acc_t *to, size_t row)
 {
-    to[0] = all.s.hi;
-    to[row] = all.s.lo;
-    to[2 * row] = all.q.hi;
-    to[3 * row] = all.q.lo;
+    to[0] = unsigned_zero(all.s.hi);
+    to[row] = unsigned_zero(all.s.lo);
+    to[2 * row] = unsigned_zero(all.q.hi);
+    to[3 * row] = unsigned_zero(all.q.lo);
 }
 
 sums sums_of_channel(__global const acc_t *partial, uint c, uint channels, uint tiles)

@@ -26,9 +26,9 @@ moments load_tile(__global const acc_t *partial, size_t pairs, size_t at, uint t
 
 void store_rows(moments m, __global acc_t *to, size_t row)
 {
-    to[0] = m.hi;
-    to[row] = m.lo;
-    to[2 * row] = m.m2;
+    to[0] = unsigned_zero(m.hi);
+    to[row] = unsigned_zero(m.lo);
+    to[2 * row] = unsigned_zero(m.m2);
 }
 
 moments moments_of_channel(__global const acc_t *partial, uint c, uint channels, uint count,

@@ -177,7 +177,7 @@ static float mean_of(const bncli_exact_moments *moments, const bncli_wide *magni
         quotient.limb[i + 1] = magnitude->limb[i];
     const bool more = wide_divide(&quotient, moments->count);
     const float mean = wide_round(&quotient, more, UNIT + 32);
-    return wide_is_negative(&moments->sum) ? -mean : mean;
+    return wide_is_negative(&moments->sum) ? 0.0f - mean : mean; /* a zero is +0 */
 }
 
 static float variance_of(const bncli_exact_moments *moments, const bncli_wide *magnitude)

@@ -70,6 +70,8 @@ static void rounding(void **state)
     expect("subnormal", RESULT({3, 0x1p-149f, 0.0f, 0x1p-148f}), 0x1p-149f, 0x1p-149f);
     expect("half of the least", RESULT({1, 0x1p-149f, 0.0f, 0.0f}, {1, 0.0f, 0.0f, 0.0f}), 0.0f,
            0.0f);
+    assert_false(signbit(RESULT({1, -0x1p-149f, 0.0f, 0.0f}, {1, 0.0f, 0.0f, 0.0f}).mean));
+    assert_false(signbit(RESULT({2, -0.0f, -0.0f, 0.0f}).mean));
     expect("more than half", RESULT({2, 0x1p-149f, 0.0f, 0.0f}, {1, 0.0f, 0.0f, 0.0f}), 0x1p-149f,
            0.0f);
     expect("a subnormal that becomes normal",
