@@ -144,7 +144,7 @@ t_lib_libcheck_la_SOURCES += \
 unit_tests += t/unit/reference_graph_test
 device_tests += \
 	t/op/graph_batch_test t/op/graph_build_test t/op/graph_fold_refused_test \
-	t/op/graph_fold_test t/op/graph_gradient_test t/op/graph_load_test \
+	t/op/graph_fold_test t/op/graph_fuse_test t/op/graph_gradient_test t/op/graph_load_test \
 	t/op/graph_mode_test t/op/graph_recalibrate_test t/op/graph_save_test \
 	t/op/graph_state_dict_test t/op/graph_state_test t/op/graph_topology_test \
 	t/op/graph_training_test

@@ -55,7 +55,7 @@ BNCL_API bncl_status bncl_graph_linear(bncl_graph *graph, const char *name, bncl
                                        bncl_error *err);
 
 typedef struct bncl_graph_batch_norm_options {
-    bncl_batch_norm_options norm; /* eps, momentum, cumulative */
+    bncl_batch_norm_options norm; /* eps, momentum, cumulative; no activation: that is a layer */
     bool gamma;                   /* parameter name.weight; without it gamma is 1 */
     bool beta;                    /* parameter name.bias; without it beta is 0 */
     bool track_running_stats;     /* name.running_mean, running_var, num_batches_tracked */
@@ -82,6 +82,14 @@ BNCL_API bncl_status bncl_graph_batch_norm2d(bncl_graph *graph, const char *name
 BNCL_API bncl_status bncl_graph_relu(bncl_graph *graph, const char *name, bncl_value x,
                                      bncl_value *out, bncl_error *err);
 
+/* torch.nn.LeakyReLU; PyTorch's default slope is 0.01. */
+BNCL_API bncl_status bncl_graph_leaky_relu(bncl_graph *graph, const char *name, bncl_value x,
+                                           double negative_slope, bncl_value *out, bncl_error *err);
+
+/* torch.nn.Hardtanh; with 0 and 6 torch.nn.ReLU6. Errors: also ARGUMENT unless min < max. */
+BNCL_API bncl_status bncl_graph_hardtanh(bncl_graph *graph, const char *name, bncl_value x,
+                                         double min, double max, bncl_value *out, bncl_error *err);
+
 /* torch.nn.Flatten: [N, a, b, …] to [N, a·b·…]. */
 BNCL_API bncl_status bncl_graph_flatten(bncl_graph *graph, const char *name, bncl_value x,
                                         bncl_value *out, bncl_error *err);
@@ -89,6 +97,13 @@ BNCL_API bncl_status bncl_graph_flatten(bncl_graph *graph, const char *name, bnc
 /* The sum of two values of one shape: a residual connection. a and b may be the same. */
 BNCL_API bncl_status bncl_graph_add(bncl_graph *graph, const char *name, bncl_value a, bncl_value b,
                                     bncl_value *out, bncl_error *err);
+
+/* Whether batch norms run as one operation with the layers behind them, as they do at first: an
+   activation, or a sum with any other value (a residual connection), or such a sum and then an
+   activation, where no other layer uses the values between. That saves memory and time and changes
+   no bit of any result; groups for which it would (since they would add a value's gradients up in
+   another order) stay apart. Errors: ARGUMENT, STATE. */
+BNCL_API bncl_status bncl_graph_fuse(bncl_graph *graph, bool fuse, bncl_error *err);
 
 /* BUILDING -> PLANNED: fixes the topology with `output` as the graph's result, allocates the
    parameters and initializes them from `seed`, the same on every device: Linear's weight and bias

@@ -53,33 +53,78 @@ static bncl_status create_floats(bncl_graph *graph, size_t elements, size_t n, b
     return bncl_buffer_create(graph->context, bytes, out, err);
 }
 
-/* Whether a value needs memory: inputs are the caller's, aliases lie in their input's. */
-static bool has_memory(const bncl_graph *graph, const bncli_graph_value *value)
+/* Whether a value is made at all: those within fused groups are not. */
+static bool is_made(const bncl_graph *graph, const bncli_graph_value *value)
 {
-    return value->producer >= 0 && !graph->layers[value->producer].kind->aliases;
+    return value->producer < 0 || !graph->layers[value->producer].fusion.absorbed;
 }
 
-static bncl_status plan_activations(bncl_graph *graph, size_t n, bncl_error *err)
+/* Whether it needs memory: inputs are the caller's, aliases lie in their input's. */
+static bool has_memory(const bncl_graph *graph, const bncli_graph_value *value)
 {
+    return is_made(graph, value) && value->producer >= 0 &&
+           !graph->layers[value->producer].kind->aliases;
+}
+
+/* Lays the layers' values out for batch size n; with `commit` the offsets are kept. */
+static bool lay_out_values(bncl_graph *graph, size_t n, bool commit, size_t *used)
+{
+    size_t count, offset;
+    *used = 0;
+    for (size_t i = 0; i < graph->value_count; ++i) {
+        bncli_graph_value *value = &graph->values[i];
+        if (!has_memory(graph, value))
+            continue;
+        if (!value_elements(value, n, &count) || !take(used, count, &offset))
+            return false;
+        if (commit)
+            value->value_offset = offset;
+    }
+    return true;
+}
+
+/* The same of masks, in bytes; the operator plans are in the slot. */
+static bool lay_out_masks(bncl_graph *graph, size_t n, size_t slot, bool commit, size_t *used)
+{
+    size_t bytes, offset;
+    *used = 0;
+    for (size_t i = 0; i < graph->layer_count; ++i) {
+        const bncli_layer *layer = &graph->layers[i];
+        const bncli_layer *worker = &graph->layers[layer->fusion.worker];
+        bncli_graph_value *value = &graph->values[layer->output];
+        if (layer->fusion.absorbed || !value->requires_grad || worker->kind->mask_bytes == NULL)
+            continue;
+        if (!bncli_align_elements(worker->kind->mask_bytes(worker, slot, n), &bytes) ||
+            !take(used, bytes, &offset))
+            return false;
+        if (commit)
+            value->mask_offset = offset;
+    }
+    return true;
+}
+
+static bncl_status plan_activations(bncl_graph *graph, size_t n, size_t slot, bncl_error *err)
+{
+    size_t elements, bytes;
+    bncl_buffer *values = NULL, *masks = NULL;
     if (graph->activations != NULL && n <= graph->activation_batch)
         return BNCL_OK;
-    size_t used = 0, count, offset;
-    for (size_t i = 0; i < graph->value_count; ++i)
-        if (has_memory(graph, &graph->values[i]) &&
-            (!value_elements(&graph->values[i], n, &count) || !take(&used, count, &offset)))
-            return too_large(n, err);
-    bncl_buffer *buffer;
-    bncl_status status = create_floats(graph, used, n, &buffer, err);
-    if (status != BNCL_OK)
+    if (!lay_out_values(graph, n, false, &elements) ||
+        !lay_out_masks(graph, n, slot, false, &bytes))
+        return too_large(n, err);
+    bncl_status status = create_floats(graph, elements, n, &values, err);
+    if (status == BNCL_OK)
+        status = bncl_buffer_create(graph->context, bytes, &masks, err);
+    if (status != BNCL_OK) {
+        bncl_buffer_destroy(values);
         return status;
-    used = 0;
-    for (size_t i = 0; i < graph->value_count; ++i)
-        if (has_memory(graph, &graph->values[i])) {
-            value_elements(&graph->values[i], n, &count);
-            take(&used, count, &graph->values[i].value_offset);
-        }
+    }
+    lay_out_values(graph, n, true, &elements);
+    lay_out_masks(graph, n, slot, true, &bytes);
     bncl_buffer_destroy(graph->activations);
-    graph->activations = buffer;
+    bncl_buffer_destroy(graph->masks);
+    graph->activations = values;
+    graph->masks = masks;
     graph->activation_batch = n;
     return BNCL_OK;
 }
@@ -92,7 +137,7 @@ static bool lay_out_gradients(bncl_graph *graph, size_t n, bool commit, size_t *
     *used = 0;
     for (size_t i = 0; i < graph->value_count; ++i) {
         bncli_graph_value *value = &graph->values[i];
-        if (!value->requires_grad)
+        if (!value->requires_grad || !is_made(graph, value))
             continue;
         if (!value_elements(value, n, &count) || !take(used, count, &offset))
             return false;
@@ -181,7 +226,7 @@ bncl_status bncli_plan_forward(bncl_graph *graph, size_t n, size_t *slot, bncl_e
         status = plan_slot(graph, n, found, err);
     }
     if (status == BNCL_OK)
-        status = plan_activations(graph, n, err);
+        status = plan_activations(graph, n, found, err);
     if (status != BNCL_OK)
         return status;
     graph->slot_age[found] = ++graph->clock;
@@ -195,5 +240,6 @@ void bncli_plan_destroy(bncl_graph *graph)
         if (graph->slot_used[slot])
             empty_slot(graph, slot);
     bncl_buffer_destroy(graph->activations);
+    bncl_buffer_destroy(graph->masks);
     bncl_buffer_destroy(graph->value_gradients);
 }

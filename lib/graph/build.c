@@ -8,6 +8,7 @@
 #include "base/alloc.h"
 #include "base/error.h"
 #include "graph/graph.h"
+#include "ops/activation.h"
 #include "tensor/size.h"
 
 bncl_graph_batch_norm_options bncl_graph_batch_norm_options_default(void)
@@ -194,6 +195,17 @@ static bncl_status batch_norm_shape(const bncli_layer *layer, bool planes,
     return BNCL_OK;
 }
 
+/* The graph finds out itself what to fuse. */
+static bncl_status check_no_activation(const bncli_layer *layer,
+                                       const bncli_batch_norm_state *state, bncl_error *err)
+{
+    if (state->options.norm.activation.kind == BNCL_ACTIVATION_NONE)
+        return BNCL_OK;
+    return bncli_fail(err, BNCL_ERROR_ARGUMENT,
+                      "%s: expected no activation: it is a layer of its own in a graph",
+                      layer->name);
+}
+
 /* The layer's parameters and the names of its state. */
 static void add_batch_norm_entries(bncli_layer *layer, bncli_batch_norm_state *state)
 {
@@ -220,7 +232,9 @@ static bncl_status add_batch_norm(bncl_graph *graph, const char *name, bncl_valu
     layer.of.batch_norm = state;
     state->options = options != NULL ? *options : bncl_graph_batch_norm_options_default();
     state->tracking = state->options.track_running_stats;
-    status = batch_norm_shape(&layer, planes, state, err);
+    status = check_no_activation(&layer, state, err);
+    if (status == BNCL_OK)
+        status = batch_norm_shape(&layer, planes, state, err);
     if (status == BNCL_OK) {
         add_batch_norm_entries(&layer, state);
         status = bncli_graph_add_layer(graph, &layer, out, err);
@@ -244,12 +258,35 @@ bncl_status bncl_graph_batch_norm2d(bncl_graph *graph, const char *name, bncl_va
     return add_batch_norm(graph, name, x, true, options, out, err);
 }
 
+static bncl_status add_activation(bncl_graph *graph, const char *name, bncl_value x,
+                                  bncl_activation activation, bncl_value *out, bncl_error *err)
+{
+    bncli_layer layer;
+    bncl_status status = begin_layer(graph, &bncli_layer_activation, name, x, out, &layer, err);
+    if (status == BNCL_OK)
+        status = bncli_activation_check(&activation, err);
+    if (status != BNCL_OK)
+        return status;
+    layer.of.activation = activation;
+    return bncli_graph_add_layer(graph, &layer, out, err);
+}
+
 bncl_status bncl_graph_relu(bncl_graph *graph, const char *name, bncl_value x, bncl_value *out,
                             bncl_error *err)
 {
-    bncli_layer layer;
-    bncl_status status = begin_layer(graph, &bncli_layer_relu, name, x, out, &layer, err);
-    return status == BNCL_OK ? bncli_graph_add_layer(graph, &layer, out, err) : status;
+    return add_activation(graph, name, x, bncl_activation_relu(), out, err);
+}
+
+bncl_status bncl_graph_leaky_relu(bncl_graph *graph, const char *name, bncl_value x,
+                                  double negative_slope, bncl_value *out, bncl_error *err)
+{
+    return add_activation(graph, name, x, bncl_activation_leaky_relu(negative_slope), out, err);
+}
+
+bncl_status bncl_graph_hardtanh(bncl_graph *graph, const char *name, bncl_value x, double min,
+                                double max, bncl_value *out, bncl_error *err)
+{
+    return add_activation(graph, name, x, bncl_activation_hardtanh(min, max), out, err);
 }
 
 bncl_status bncl_graph_flatten(bncl_graph *graph, const char *name, bncl_value x, bncl_value *out,

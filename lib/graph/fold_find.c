@@ -7,6 +7,7 @@
 
 #include "base/alloc.h"
 #include "base/error.h"
+#include "graph/topology.h"
 
 /* What a walk from a batch norm came to. */
 typedef struct neighbour {
@@ -14,35 +15,11 @@ typedef struct neighbour {
     bool shared;               /* a value on the way is used elsewhere too */
 } neighbour;
 
-static size_t index_of(const bncl_graph *graph, const bncli_layer *layer)
-{
-    return (size_t)(layer - graph->layers);
-}
-
-/* How often a value is used: by layers' operands, and as the graph's output. */
-static size_t uses(const bncl_graph *graph, bncl_value value)
-{
-    size_t count = value == graph->output;
-    for (size_t i = 0; i < graph->layer_count; ++i)
-        for (size_t k = 0; k < graph->layers[i].input_count; ++k)
-            count += graph->layers[i].inputs[k] == value;
-    return count;
-}
-
-/* The layer that uses the value; NULL where none does. */
-static const bncli_layer *consumer(const bncl_graph *graph, bncl_value value)
-{
-    for (size_t i = 0; i < graph->layer_count; ++i)
-        for (size_t k = 0; k < graph->layers[i].input_count; ++k)
-            if (graph->layers[i].inputs[k] == value)
-                return &graph->layers[i];
-    return NULL;
-}
-
 /* Whether a walk goes on through this layer. */
 static bool passes(const bncli_fold *fold, const bncli_layer *layer)
 {
-    return layer->kind == &bncli_layer_flatten || fold->removed[index_of(fold->graph, layer)];
+    return layer->kind == &bncli_layer_flatten ||
+           fold->removed[bncli_layer_index(fold->graph, layer)];
 }
 
 static neighbour linear_before(const bncli_fold *fold, const bncli_layer *norm)
@@ -51,7 +28,7 @@ static neighbour linear_before(const bncli_fold *fold, const bncli_layer *norm)
     neighbour found = {.linear = NULL};
     for (bncl_value value = norm->inputs[0]; graph->values[value].producer >= 0;) {
         const bncli_layer *layer = &graph->layers[graph->values[value].producer];
-        found.shared = found.shared || uses(graph, value) != 1;
+        found.shared = found.shared || bncli_value_uses(graph, value) != 1;
         if (layer->kind == &bncli_layer_linear)
             found.linear = layer;
         if (!passes(fold, layer))
@@ -65,8 +42,8 @@ static neighbour linear_after(const bncli_fold *fold, const bncli_layer *norm)
 {
     neighbour found = {.linear = NULL};
     for (bncl_value value = norm->output;;) {
-        const bncli_layer *layer = consumer(fold->graph, value);
-        found.shared = uses(fold->graph, value) != 1;
+        const bncli_layer *layer = bncli_value_consumer(fold->graph, value);
+        found.shared = bncli_value_uses(fold->graph, value) != 1;
         if (found.shared || layer == NULL)
             break;
         if (layer->kind == &bncli_layer_linear)
@@ -87,9 +64,9 @@ static bool place(bncli_fold *fold, const bncli_layer *norm)
         found = linear_after(fold, norm);
     if (found.linear == NULL || found.shared)
         return false;
-    const size_t index = index_of(fold->graph, norm);
+    const size_t index = bncli_layer_index(fold->graph, norm);
     fold->steps[fold->step_count++] = (bncli_fold_step){
-        .norm = index, .linear = index_of(fold->graph, found.linear), .after = after};
+        .norm = index, .linear = bncli_layer_index(fold->graph, found.linear), .after = after};
     fold->removed[index] = true;
     return true;
 }

@@ -1,4 +1,4 @@
-/* The graph: its life, its mode, and its passes forward and backward. */
+/* The graph: its life, its mode, and what may be asked of it when. */
 #include "graph/graph.h"
 
 #include <stdio.h>
@@ -7,7 +7,10 @@
 #include "base/alloc.h"
 #include "base/error.h"
 #include "graph/buffer_plan.h"
+#include "graph/fuse.h"
 #include "graph/parameters.h"
+#include "graph/pass.h"
+#include "graph/topology.h"
 #include "ops/operand.h"
 #include "runtime/queue.h"
 
@@ -62,22 +65,6 @@ bncl_status bncli_graph_require_eval(const bncl_graph *graph, const char *call, 
                       "%s: the graph is in training mode: call bncl_graph_eval first", call);
 }
 
-/* Every layer must lead to the output. */
-static bncl_status check_all_used(const bncl_graph *graph, bncl_value output, bncl_error *err)
-{
-    for (size_t i = 0; i < graph->layer_count; ++i) {
-        const bncl_value value = graph->layers[i].output;
-        bool used = value == output;
-        for (size_t j = i + 1; j < graph->layer_count && !used; ++j)
-            for (size_t k = 0; k < graph->layers[j].input_count; ++k)
-                used = used || graph->layers[j].inputs[k] == value;
-        if (!used)
-            return bncli_fail(err, BNCL_ERROR_SHAPE, "the output does not depend on layer '%s'",
-                              graph->layers[i].name);
-    }
-    return BNCL_OK;
-}
-
 bncl_status bncl_graph_plan(bncl_graph *graph, bncl_value output, uint64_t seed, bncl_queue *queue,
                             bncl_error *err)
 {
@@ -91,14 +78,15 @@ bncl_status bncl_graph_plan(bncl_graph *graph, bncl_value output, uint64_t seed,
         return status;
     if (output < 0 || (size_t)output >= graph->value_count || graph->values[output].producer < 0)
         return bncli_fail(err, BNCL_ERROR_ARGUMENT, "%d is no value that a layer gives", output);
-    status = check_all_used(graph, output, err);
+    graph->output = output;
+    status = bncli_topology_check(graph, err);
     if (status == BNCL_OK && graph->elementwise == NULL)
         status = bncl_elementwise_create(graph->context, BNCL_F32, &graph->elementwise, err);
     if (status == BNCL_OK)
         status = bncli_parameters_create(graph, seed, queue, err);
     if (status != BNCL_OK)
         return status;
-    graph->output = output;
+    bncli_fuse(graph);
     graph->state = BNCLI_GRAPH_PLANNED;
     return BNCL_OK;
 }
@@ -159,6 +147,17 @@ bncl_status bncl_graph_freeze(bncl_graph *graph, const char *layer, bool frozen,
     return BNCL_OK;
 }
 
+bncl_status bncl_graph_fuse(bncl_graph *graph, bool fuse, bncl_error *err)
+{
+    bncli_error_clear(err);
+    if (graph == NULL)
+        return bncli_fail(err, BNCL_ERROR_ARGUMENT, "graph is NULL");
+    bncl_status status = bncli_graph_require(graph, false, "bncl_graph_fuse", err);
+    if (status == BNCL_OK)
+        graph->unfused = !fuse;
+    return status;
+}
+
 bncl_status bncl_graph_track_running_stats(bncl_graph *graph, const char *layer, bool track,
                                            bncl_error *err)
 {
@@ -203,48 +202,6 @@ static bncl_status check_forward(const bncl_graph *graph, const bncl_queue *queu
     return status;
 }
 
-/* Points every value at its memory for this pass. */
-static void place_values(bncl_graph *graph, const bncl_tensor *inputs, size_t n)
-{
-    for (size_t i = 0; i < graph->input_count; ++i)
-        graph->values[graph->inputs[i]].value = inputs[i];
-    for (size_t i = 0; i < graph->layer_count; ++i) {
-        const bncli_layer *layer = &graph->layers[i];
-        bncli_graph_value *y = &graph->values[layer->output];
-        if (layer->kind->aliases) {
-            const bncl_tensor *x = &graph->values[layer->inputs[0]].value;
-            y->value = bncli_value_tensor(x->buffer, x->offset, n, &y->shape);
-        } else {
-            y->value = bncli_value_tensor(graph->activations, y->value_offset, n, &y->shape);
-        }
-    }
-}
-
-static bncli_layer_run run_of(const bncl_graph *graph, const bncli_layer *layer, bncl_queue *queue)
-{
-    bncli_layer_run run = {.queue = queue,
-                           .elementwise = graph->elementwise,
-                           .slot = graph->slot,
-                           .training = graph->training && !layer->frozen,
-                           .accumulate = graph->accumulate,
-                           .y = &graph->values[layer->output].value};
-    for (size_t i = 0; i < layer->input_count; ++i)
-        run.x[i] = &graph->values[layer->inputs[i]].value;
-    return run;
-}
-
-static bncl_status run_forward(bncl_graph *graph, bncl_queue *queue, bncl_error *err)
-{
-    for (size_t i = 0; i < graph->layer_count; ++i) {
-        bncli_layer *layer = &graph->layers[i];
-        const bncli_layer_run run = run_of(graph, layer, queue);
-        bncl_status status = layer->kind->forward(layer, &run, err);
-        if (status != BNCL_OK)
-            return bncli_fail_within(err, status, layer->name);
-    }
-    return BNCL_OK;
-}
-
 bncl_status bncl_graph_forward(bncl_graph *graph, bncl_queue *queue, const bncl_tensor *inputs,
                                size_t count, bncl_tensor *output, const bncl_sync *sync,
                                bncl_error *err)
@@ -264,8 +221,7 @@ bncl_status bncl_graph_forward(bncl_graph *graph, bncl_queue *queue, const bncl_
         return status;
     graph->slot = slot;
     graph->batch = n;
-    place_values(graph, inputs, n);
-    status = run_forward(graph, queue, err);
+    status = bncli_pass_forward(graph, queue, inputs, graph->training, err);
     if (status == BNCL_OK)
         status = bncli_queue_end(queue, sync, err);
     if (status != BNCL_OK)
@@ -276,64 +232,6 @@ bncl_status bncl_graph_forward(bncl_graph *graph, bncl_queue *queue, const bncl_
     graph->state = BNCLI_GRAPH_READY;
     if (output != NULL)
         *output = graph->values[graph->output].value;
-    return BNCL_OK;
-}
-
-/* Where a layer's gradient with respect to an input goes: the value's own gradient when it is the
-   first to arrive there, else scratch, to be added. Absent when nobody asks for it. */
-static void place_gradients(const bncl_graph *graph, const bncli_layer *layer, bncli_layer_run *run)
-{
-    for (size_t i = 0; i < layer->input_count; ++i) {
-        const bncli_graph_value *x = &graph->values[layer->inputs[i]];
-        if (!x->requires_grad)
-            continue;
-        const bool first = !x->has_gradient && !(i > 0 && layer->inputs[i] == layer->inputs[0]);
-        run->dx[i] = bncli_value_tensor(graph->value_gradients,
-                                        first ? x->gradient_offset : graph->scratch_offset[i],
-                                        graph->batch, &x->shape);
-    }
-}
-
-/* Adds what went to scratch, and marks what has arrived. */
-static bncl_status collect_gradients(bncl_graph *graph, const bncli_layer *layer,
-                                     const bncli_layer_run *run, bncl_error *err)
-{
-    bncl_status status = BNCL_OK;
-    for (size_t i = 0; i < layer->input_count && status == BNCL_OK; ++i) {
-        bncli_graph_value *x = &graph->values[layer->inputs[i]];
-        if (run->dx[i].buffer == NULL)
-            continue;
-        if (x->has_gradient)
-            status = bncl_add(graph->elementwise, run->queue, &x->gradient, &run->dx[i],
-                              &x->gradient, NULL, err);
-        else
-            x->gradient = run->dx[i];
-        x->has_gradient = true;
-    }
-    return status;
-}
-
-static bncl_status run_backward(bncl_graph *graph, bncl_queue *queue, const bncl_tensor *dy,
-                                bncl_error *err)
-{
-    for (size_t i = 0; i < graph->value_count; ++i)
-        graph->values[i].has_gradient = false;
-    graph->values[graph->output].gradient = *dy;
-    graph->values[graph->output].has_gradient = true;
-    for (size_t i = graph->layer_count; i-- > 0;) {
-        bncli_layer *layer = &graph->layers[i];
-        bncli_graph_value *y = &graph->values[layer->output];
-        if (!y->requires_grad)
-            continue;
-        bncli_layer_run run = run_of(graph, layer, queue);
-        run.dy = &y->gradient;
-        place_gradients(graph, layer, &run);
-        bncl_status status = layer->kind->backward(layer, &run, err);
-        if (status == BNCL_OK)
-            status = collect_gradients(graph, layer, &run, err);
-        if (status != BNCL_OK)
-            return bncli_fail_within(err, status, layer->name);
-    }
     return BNCL_OK;
 }
 
@@ -358,7 +256,7 @@ bncl_status bncl_graph_backward(bncl_graph *graph, bncl_queue *queue, const bncl
     if (status == BNCL_OK)
         status = bncli_queue_begin(queue, sync, err);
     if (status == BNCL_OK)
-        status = run_backward(graph, queue, dy, err);
+        status = bncli_pass_backward(graph, queue, dy, err);
     if (status == BNCL_OK)
         status = bncli_queue_end(queue, sync, err);
     if (status == BNCL_OK)

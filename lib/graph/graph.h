@@ -28,6 +28,7 @@ typedef struct bncli_graph_value {
     bool requires_grad;                   /* of an input: asked for; else: of anything before it */
     bool has_gradient;                    /* this backward pass has written to gradient */
     size_t value_offset, gradient_offset; /* elements into the graph's buffers */
+    size_t mask_offset;                   /* bytes into its masks */
     bncl_tensor value;                    /* of the last forward */
     bncl_tensor gradient;                 /* of the last backward */
 } bncli_graph_value;
@@ -37,6 +38,7 @@ struct bncl_graph {
     bncli_graph_state state;
     bool training;   /* the graph's mode: read in graph.c alone */
     bool accumulate; /* backward adds to the parameters' gradients */
+    bool unfused;    /* every layer runs by itself */
     bncli_layer *layers;
     size_t layer_count, layer_capacity;
     bncli_graph_value *values;
@@ -58,6 +60,7 @@ struct bncl_graph {
     size_t activation_batch; /* batch size that the buffers can hold; 0: none */
     size_t gradient_batch;
     bncl_buffer *activations;                  /* all values that layers give */
+    bncl_buffer *masks;                        /* what layers leave to backward */
     bncl_buffer *value_gradients;              /* all values' gradients, and scratch */
     size_t scratch_offset[BNCLI_LAYER_INPUTS]; /* elements into value_gradients */
     bool has_backward;                         /* since the last forward */

@@ -34,6 +34,15 @@ typedef struct bncli_parameter {
     bncl_tensor value, gradient;
 } bncli_parameter;
 
+/* How a layer takes part in a fused group: batch norm, a sum with its residual or none, an
+   activation or none. The batch norm does the work, where the last of them stands; the values
+   between them are not made. See fuse.c. */
+typedef struct bncli_fusion {
+    bool absorbed; /* in a group, and not its last layer */
+    size_t worker; /* index of the layer that does the work: the group's batch norm, or itself */
+    bncl_value residual; /* of a group's last layer: what is added; -1: nothing */
+} bncli_fusion;
+
 /* What a layer works on during one call. */
 typedef struct bncli_layer_run {
     bncl_queue *queue;
@@ -41,8 +50,9 @@ typedef struct bncli_layer_run {
     size_t slot;     /* which of the layer's operator plans: see plan() */
     bool training;   /* of this layer: false when the graph evaluates or the layer is frozen */
     bool accumulate; /* backward adds to the parameters' gradients */
-    const bncl_tensor *x[BNCLI_LAYER_INPUTS];
+    const bncl_tensor *x[BNCLI_LAYER_INPUTS]; /* a fused batch norm's x[1]: the residual, or NULL */
     const bncl_tensor *y;
+    bncl_tensor mask;                   /* of mask_bytes; absent: not wanted */
     const bncl_tensor *dy;              /* backward only, as dx */
     bncl_tensor dx[BNCLI_LAYER_INPUTS]; /* absent: not wanted */
 } bncli_layer_run;
@@ -55,6 +65,8 @@ typedef struct bncli_layer_kind {
     bncl_status (*plan)(bncli_layer *layer, size_t slot, size_t n, bncl_error *err);
     /* Empties the slot. May be NULL. */
     void (*unplan)(bncli_layer *layer, size_t slot);
+    /* Bytes that forward leaves to backward for a batch of n; the slot is filled. NULL: none. */
+    size_t (*mask_bytes)(const bncli_layer *layer, size_t slot, size_t n);
     bncl_status (*forward)(bncli_layer *layer, const bncli_layer_run *run, bncl_error *err);
     bncl_status (*backward)(bncli_layer *layer, const bncli_layer_run *run, bncl_error *err);
     /* Allocates and fills what the layer keeps besides parameters. May be NULL. */
@@ -96,6 +108,7 @@ struct bncli_layer {
     bncl_value inputs[BNCLI_LAYER_INPUTS];
     bncl_value output;
     bncli_shape input_shape, output_shape;
+    bncli_fusion fusion;
     bool frozen;
     size_t parameter_count;
     bncli_parameter parameters[BNCLI_LAYER_PARAMETERS];
@@ -104,10 +117,11 @@ struct bncli_layer {
     union {
         struct bncl_linear *linear[BNCLI_PLAN_SLOTS];
         bncli_batch_norm_state *batch_norm;
+        bncl_activation activation;
     } of;
 };
 
-extern const bncli_layer_kind bncli_layer_linear, bncli_layer_batch_norm, bncli_layer_relu,
+extern const bncli_layer_kind bncli_layer_linear, bncli_layer_batch_norm, bncli_layer_activation,
     bncli_layer_flatten, bncli_layer_add;
 
 /* The batch norm state of a layer that tracks statistics; NULL for all others. */

@@ -109,6 +109,19 @@ static bncl_status forward_collecting(bncli_batch_norm_state *state, const bncli
     return status;
 }
 
+static size_t mask_bytes(const bncli_layer *layer, size_t slot, size_t n)
+{
+    (void)n;
+    return bncl_batch_norm_mask_bytes(layer->of.batch_norm->plans[slot]);
+}
+
+/* Absent with no activation fused in. */
+static bncl_tensor mask_of(const bncli_batch_norm_state *state, const bncli_layer_run *run)
+{
+    const bool none_wanted = state->options.norm.activation.kind == BNCL_ACTIVATION_NONE;
+    return none_wanted ? (bncl_tensor){0} : run->mask;
+}
+
 static bncl_status forward(bncli_layer *layer, const bncli_layer_run *run, bncl_error *err)
 {
     bncli_batch_norm_state *state = layer->of.batch_norm;
@@ -123,6 +136,8 @@ static bncl_status forward(bncli_layer *layer, const bncli_layer_run *run, bncl_
     bncl_batch_norm_forward args = {
         .x = *run->x[0],
         .y = *run->y,
+        .residual = run->x[1] != NULL ? *run->x[1] : (bncl_tensor){0},
+        .mask = mask_of(state, run),
         .gamma = gamma_of(layer)->value,
         .beta = beta_of(layer)->value,
         .running_mean = row_of(running, 0, c),
@@ -161,6 +176,7 @@ static bncl_status backward(bncli_layer *layer, const bncli_layer_run *run, bncl
     const bncl_batch_norm_backward args = {
         .x = *run->x[0],
         .dy = *run->dy,
+        .mask = mask_of(state, run),
         .gamma = gamma_of(layer)->value,
         .running_mean = row_of(state->running, 0, c),
         .running_var = row_of(state->running, 1, c),
@@ -168,6 +184,7 @@ static bncl_status backward(bncli_layer *layer, const bncli_layer_run *run, bncl
         .save_mean_lo = row_of(state->save, 1, c),
         .save_invstd = row_of(state->save, 2, c),
         .dx = run->dx[0],
+        .dresidual = run->dx[1],
         .dgamma = gamma_of(layer)->gradient,
         .dbeta = beta_of(layer)->gradient,
         .accumulate_parameters = run->accumulate,
@@ -180,6 +197,7 @@ static bncl_status backward(bncli_layer *layer, const bncli_layer_run *run, bncl
 
 const bncli_layer_kind bncli_layer_batch_norm = {.plan = plan,
                                                  .unplan = unplan,
+                                                 .mask_bytes = mask_bytes,
                                                  .forward = forward,
                                                  .backward = backward,
                                                  .create_state = create_state,

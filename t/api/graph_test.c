@@ -1,4 +1,5 @@
 /* Bad arguments to the calls that build and plan a graph, and to its modes. */
+#include <math.h>
 #include <string.h>
 
 #include "api/api.h"
@@ -17,6 +18,7 @@ typedef struct graph_args {
     const size_t *dims;
     size_t out_features;
     bncl_graph_batch_norm_options options;
+    double min, max;
     bncl_value value, *out;
     bncl_queue *queue;
 } graph_args;
@@ -36,6 +38,7 @@ static void graph_args_init(graph_args *args, api *a)
                          .held_dims = {features, 2, 2, 2},
                          .out_features = hidden,
                          .options = bncl_graph_batch_norm_options_default(),
+                         .max = 6.0,
                          .value = -77,
                          .queue = a->d->queue};
     args->out_graph = &args->made;
@@ -93,6 +96,25 @@ static bncl_status add_relu(void *of, bncl_error *err)
 {
     graph_args *args = of;
     return bncl_graph_relu(args->graph, args->name, args->x, args->out, err);
+}
+
+static bncl_status add_leaky_relu(void *of, bncl_error *err)
+{
+    graph_args *args = of;
+    return bncl_graph_leaky_relu(args->graph, args->name, args->x, 0.01, args->out, err);
+}
+
+static bncl_status add_hardtanh(void *of, bncl_error *err)
+{
+    graph_args *args = of;
+    return bncl_graph_hardtanh(args->graph, args->name, args->x, args->min, args->max, args->out,
+                               err);
+}
+
+static bncl_status fuse(void *of, bncl_error *err)
+{
+    graph_args *args = of;
+    return bncl_graph_fuse(args->graph, false, err);
 }
 
 static bncl_status add_flatten(void *of, bncl_error *err)
@@ -170,8 +192,40 @@ static void layers(void **state)
     refuses_layer(a, "bncl_graph_linear", add_linear);
     refuses_layer(a, "bncl_graph_batch_norm", add_batch_norm);
     refuses_layer(a, "bncl_graph_relu", add_relu);
+    refuses_layer(a, "bncl_graph_leaky_relu", add_leaky_relu);
+    refuses_layer(a, "bncl_graph_hardtanh", add_hardtanh);
     refuses_layer(a, "bncl_graph_flatten", add_flatten);
     refuses_layer(a, "bncl_graph_add", add_sum);
+}
+
+/* What an activation may not be, and a batch norm with one of its own. */
+static void activations(void **state)
+{
+    graph_args args;
+    graph_args_init(&args, api_of(state));
+    const api_call clamp = {.function = "bncl_graph_hardtanh", .run = add_hardtanh, .args = &args};
+    const api_call norm = {
+        .function = "bncl_graph_batch_norm", .run = add_batch_norm, .args = &args};
+    const double wrong[] = {6.0, 7.0, (double)NAN};
+    for (int i = 0; i < 3; ++i)
+        api_refuses_bytes(&clamp, &args.min, &wrong[i], sizeof wrong[i], BNCL_ERROR_ARGUMENT,
+                          "max");
+    args.options.norm.activation = bncl_activation_relu();
+    api_refuses(&norm, BNCL_ERROR_ARGUMENT, "layer: expected no activation");
+}
+
+/* A planned graph is fused, or is not. */
+static void fusing(void **state)
+{
+    api *a = api_of(state);
+    graph_args args;
+    graph_args_init(&args, a);
+    const api_call call = {.function = "bncl_graph_fuse", .run = fuse, .args = &args};
+    api_refuses_null(&call, &args.graph, "graph");
+    api_accepts(&call);
+    device_ok(a->d, add_relu(&args, &a->d->err), "bncl_graph_relu");
+    device_ok(a->d, bncl_graph_plan(args.graph, args.value, 1, args.queue, &a->d->err), "plan");
+    api_refuses(&call, BNCL_ERROR_STATE, "bncl_graph_fuse: the graph is already planned");
 }
 
 static void shapes_of_layers(void **state)
@@ -312,8 +366,9 @@ static void modes(void **state)
 int main(void)
 {
     const struct CMUnitTest tests[] = {
-        HARNESS_TEST(creating),         HARNESS_TEST(inputs),   HARNESS_TEST(layers),
-        HARNESS_TEST(shapes_of_layers), HARNESS_TEST(planning), HARNESS_TEST(modes),
+        HARNESS_TEST(creating),    HARNESS_TEST(inputs), HARNESS_TEST(layers),
+        HARNESS_TEST(activations), HARNESS_TEST(fusing), HARNESS_TEST(shapes_of_layers),
+        HARNESS_TEST(planning),    HARNESS_TEST(modes),
     };
     cmocka_set_message_output(CM_OUTPUT_TAP);
     return cmocka_run_group_tests(tests, api_open, api_close);
