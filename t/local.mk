@@ -93,6 +93,7 @@ t_lib_libcheck_la_SOURCES += \
 	t/lib/double_backward_check.c t/lib/double_backward_check.h \
 	t/lib/fingerprint.c t/lib/fingerprint.h \
 	t/lib/fused.c t/lib/fused.h \
+	t/lib/tuning.c t/lib/tuning.h \
 	t/lib/generate.c t/lib/generate.h \
 	t/lib/narrow.c t/lib/narrow.h \
 	t/lib/harness.c t/lib/harness.h \
@@ -107,7 +108,8 @@ unit_tests += t/unit/compare_test t/unit/generate_test t/unit/reference_test \
 EXTRA_DIST += tools/record_vectors.py t/vectors/activation.txt \
 	t/vectors/batch_norm.txt t/vectors/cross_entropy.txt \
 	t/vectors/double_backward.txt t/vectors/double_backward_hashes.txt t/vectors/hashes.txt \
-	t/vectors/linear.txt t/vectors/relu.txt t/vectors/sgd.txt t/vectors/statistics_hashes.txt
+	t/vectors/linear.txt t/vectors/relu.txt t/vectors/sgd.txt t/vectors/statistics_hashes.txt \
+	t/vectors/variant_hashes.txt
 
 # The operators, on every device; and what must hold between results, whatever they are.
 device_tests += \
@@ -123,7 +125,7 @@ device_tests += \
 	t/op/pytorch_double_backward_test t/op/pytorch_stack_test \
 	t/op/sgd_test t/op/sync_test \
 	t/meta/batch_norm_hash_test t/meta/batch_norm_meta_test t/meta/double_backward_test \
-	t/meta/fused_tuning_test t/meta/statistics_test t/meta/tuning_test
+	t/meta/fused_tuning_test t/meta/statistics_test t/meta/tuning_test t/meta/variants_test
 t_meta_batch_norm_meta_test_CPPFLAGS = $(AM_CPPFLAGS) $(OPENCL_CFLAGS)
 t_meta_batch_norm_meta_test_LDADD = $(LDADD) $(OPENCL_LIBS)
 

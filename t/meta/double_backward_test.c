@@ -7,11 +7,11 @@
      BNCL_TEST_RECORD=t/vectors/double_backward_hashes.txt BNCL_DEVICE=pocl \
          t/meta/double_backward_test */
 #include <inttypes.h>
-#include <stdlib.h>
 
 #include "lib/double_backward.h"
 #include "lib/harness.h"
 #include "lib/recorded_fingerprints.h"
+#include "lib/tuning.h"
 
 enum { results = 3 };
 static const char *const names[results] = {"dx", "ddy", "dgamma"};
@@ -57,31 +57,19 @@ static void same_bits_as_recorded(void **state)
 /* ---- who computes what ---- */
 
 /* As in t/meta/tuning_test.c. */
-static const char *const tunings[] = {
-    "vector=1,vectors=1,lane_items=1,lines=1,group=1,block_group=1",
-    "vector=1,vectors=1,lane_items=64,lines=8,group=64,block_group=64",
-    "vector=2,vectors=2,lane_items=16,lines=4,group=32,block_group=2",
-    "vector=4,vectors=1,lane_items=8,lines=2,group=16,block_group=16",
-};
+/* As in t/meta/tuning_test.c. */
 static const size_t chosen[] = {0, 3, 8, 9, 4, 6, 11, 13};
-
-static void forget_tuning(void *unused)
-{
-    (void)unused;
-    unsetenv("BNCL_TUNING");
-}
 
 static void every_tuning_gives_the_same_bits(void **state)
 {
     device *d = device_of(state);
-    harness_hold(NULL, forget_tuning);
     for (size_t i = 0; i < (d->small ? 4 : sizeof chosen / sizeof *chosen); ++i)
         for (int train = 0; train < 2; ++train) {
             const batch_norm_case c = fingerprint_case(chosen[i]);
-            unsetenv("BNCL_TUNING");
+            tune(NULL);
             const hashes own = run_hashed(d, &c, train);
-            for (size_t t = 0; t < sizeof tunings / sizeof *tunings; ++t) {
-                setenv("BNCL_TUNING", tunings[t], 1);
+            for (size_t t = 0; t < tuning_count; ++t) {
+                tune(tunings[t]);
                 const hashes got = run_hashed(d, &c, train);
                 expect_same(harness_text("%s, %s", batch_norm_case_name(&c), tunings[t]), &got,
                             &own);

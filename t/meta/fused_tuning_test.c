@@ -1,14 +1,14 @@
 /* Tunings decide who computes a mask and the rest, never what: batch norm with a residual and an
    activation, and the activation alone, give the bits of the device's own tuning. */
-#include <stdlib.h>
 #include <string.h>
 
 #include "lib/fused.h"
 #include "lib/generate.h"
 #include "lib/harness.h"
+#include "lib/tuning.h"
 
 /* The widest vectors are PoCL's own tuning; drivers that unroll them compile for a minute. */
-static const char *const tunings[] = {
+static const char *const more_tunings[] = {
     "vector=1,vectors=1,lane_items=1,lines=1,group=1,block_group=1",
     "vector=1,vectors=2,lane_items=64,lines=8,group=256,block_group=64",
     "vector=2,vectors=1,lane_items=16,lines=4,group=8,block_group=2",
@@ -17,26 +17,12 @@ static const char *const tunings[] = {
     "vector=8,vectors=1,lane_items=2,lines=1,group=64,block_group=1",
     "vector=16,vectors=1,lane_items=1,lines=16,group=8,block_group=1",
 };
-enum { tuning_count = sizeof tunings / sizeof *tunings, wide_tunings = 2 };
-
-static void forget_tuning(void *unused)
-{
-    (void)unused;
-    unsetenv("BNCL_TUNING");
-}
-
-static void tune(const char *tuning)
-{
-    if (tuning != NULL)
-        setenv("BNCL_TUNING", tuning, 1);
-    else
-        unsetenv("BNCL_TUNING");
-}
+enum { more_count = sizeof more_tunings / sizeof *more_tunings, wide_tunings = 2 };
 
 static int tunings_of(const device *d)
 {
-    return strstr(d->info.name, "llvmpipe") != NULL || d->small ? tuning_count - wide_tunings
-                                                                : tuning_count;
+    return strstr(d->info.name, "llvmpipe") != NULL || d->small ? more_count - wide_tunings
+                                                                : more_count;
 }
 
 static void fused(void **state)
@@ -48,7 +34,6 @@ static void fused(void **state)
                   {BNCL_LAYOUT_NLC, 2, 131, 5}, {BNCL_LAYOUT_NCL, 3, 2, 700},
                   {BNCL_LAYOUT_NC, 1100, 7, 1}, {BNCL_LAYOUT_NCL, 9, 5, 4}};
     device *d = device_of(state);
-    harness_hold(NULL, forget_tuning);
     for (size_t i = 0; i < (d->small ? 2 : sizeof shapes / sizeof shapes[0]); ++i)
         for (int kind = 1; kind < BNCL_ACTIVATION_COUNT; ++kind) {
             fused_case c = {.norm = batch_norm_case_make(shapes[i].layout, shapes[i].samples,
@@ -64,11 +49,11 @@ static void fused(void **state)
             tune(NULL);
             const fused_output own = fused_run(d, &c, &data);
             for (int t = 0; t < tunings_of(d); ++t) {
-                tune(tunings[t]);
+                tune(more_tunings[t]);
                 const fused_output got = fused_run(d, &c, &data);
                 fused_expect_same(&c, &got, &own);
                 if (memcmp(got.mask, own.mask, own.mask_bytes) != 0)
-                    harness_fail("%s: another mask with %s", fused_case_name(&c), tunings[t]);
+                    harness_fail("%s: another mask with %s", fused_case_name(&c), more_tunings[t]);
             }
         }
 }
@@ -106,14 +91,13 @@ static unsigned char *alone(device *d, const char *tuning, size_t count, size_t 
 static void the_activation_alone(void **state)
 {
     device *d = device_of(state);
-    harness_hold(NULL, forget_tuning);
     const size_t counts[] = {1, 7, 8, 9, 31, 131, 1000};
     for (size_t i = 0; i < sizeof counts / sizeof *counts; ++i) {
         size_t bytes;
         const unsigned char *own = alone(d, NULL, counts[i], &bytes);
         for (int t = 0; t < tunings_of(d); ++t)
-            if (memcmp(alone(d, tunings[t], counts[i], &bytes), own, bytes) != 0)
-                harness_fail("%zu elements, %s: other bits", counts[i], tunings[t]);
+            if (memcmp(alone(d, more_tunings[t], counts[i], &bytes), own, bytes) != 0)
+                harness_fail("%zu elements, %s: other bits", counts[i], more_tunings[t]);
     }
 }
 

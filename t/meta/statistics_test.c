@@ -8,11 +8,7 @@
 #include "lib/harness.h"
 #include "lib/network_feed.h"
 #include "lib/recorded_lines.h"
-
-static const char *const tunings[] = {
-    "vector=1,vectors=1,lane_items=64,lines=8,group=64,block_group=64",
-    "vector=2,vectors=2,lane_items=16,lines=4,group=32,block_group=2",
-};
+#include "lib/tuning.h"
 
 enum { cases = fingerprint_small_cases, most_parts = 7 };
 
@@ -92,18 +88,11 @@ static void same_bits_as_recorded(void **state)
     recorded_lines_expect(file, recalibrated_line(d, true));
 }
 
-static void forget_tuning(void *unused)
-{
-    (void)unused;
-    unsetenv("BNCL_TUNING");
-}
-
 static void every_tuning_gives_the_same_bits(void **state)
 {
     device *d = device_of(state);
-    harness_hold(NULL, forget_tuning);
-    for (size_t t = 0; t < sizeof tunings / sizeof *tunings; ++t) {
-        setenv("BNCL_TUNING", tunings[t], 1);
+    for (size_t t = 0; t < tuning_count; ++t) {
+        tune(tunings[t]);
         FILE *file = recorded_lines_open(BNCL_T_DIR "/vectors/statistics_hashes.txt");
         for (size_t i = 0; i < (d->small ? 2 : cases); ++i)
             recorded_lines_expect(file, line_of(d, i));

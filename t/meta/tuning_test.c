@@ -1,37 +1,14 @@
 /* Work-group sizes, vector widths and shares of work decide who computes, never what: every tuning
    gives the bits of the device's own. */
-#include <stdlib.h>
 #include <string.h>
 
 #include "lib/fingerprint.h"
 #include "lib/generate.h"
 #include "lib/harness.h"
-
-/* The widest vectors are PoCL's own tuning; drivers that unroll them compile for a minute. */
-static const char *const tunings[] = {
-    "vector=1,vectors=1,lane_items=1,lines=1,group=1,block_group=1",
-    "vector=1,vectors=1,lane_items=64,lines=8,group=64,block_group=64",
-    "vector=2,vectors=2,lane_items=16,lines=4,group=32,block_group=2",
-    "vector=4,vectors=1,lane_items=8,lines=2,group=16,block_group=16",
-};
+#include "lib/tuning.h"
 
 /* Cases for which the tunings differ: some channels and many, one tile and more. */
 static const size_t chosen[] = {0, 3, 8, 9, 4, 6, 11, 13};
-
-static void forget_tuning(void *unused)
-{
-    (void)unused;
-    unsetenv("BNCL_TUNING");
-}
-
-/* What is created from now on has this tuning; NULL: the device's own. */
-static void tune(const char *tuning)
-{
-    if (tuning != NULL)
-        setenv("BNCL_TUNING", tuning, 1);
-    else
-        unsetenv("BNCL_TUNING");
-}
 
 static void run_tuned(device *d, const char *tuning, size_t index, batch_norm_fingerprint out[2])
 {
@@ -48,11 +25,10 @@ static void run_tuned(device *d, const char *tuning, size_t index, batch_norm_fi
 static void every_tuning_gives_the_same_bits(void **state)
 {
     device *d = device_of(state);
-    harness_hold(NULL, forget_tuning);
     for (size_t i = 0; i < (d->small ? 4 : sizeof chosen / sizeof *chosen); ++i) {
         batch_norm_fingerprint own[2];
         run_tuned(d, NULL, chosen[i], own);
-        for (size_t t = 0; t < sizeof tunings / sizeof *tunings; ++t) {
+        for (size_t t = 0; t < tuning_count; ++t) {
             batch_norm_fingerprint got[2];
             run_tuned(d, tunings[t], chosen[i], got);
             for (size_t r = 0; r < 2 * fingerprint_results; ++r)
@@ -118,11 +94,10 @@ static uint64_t run_others(device *d, const char *tuning, size_t count)
 static void the_other_operators_too(void **state)
 {
     device *d = device_of(state);
-    harness_hold(NULL, forget_tuning);
     const size_t counts[] = {1, 3, 19, 64, 67};
     for (size_t i = 0; i < sizeof counts / sizeof *counts; ++i) {
         uint64_t own = run_others(d, NULL, counts[i]);
-        for (size_t t = 0; t < sizeof tunings / sizeof *tunings; ++t)
+        for (size_t t = 0; t < tuning_count; ++t)
             if (run_others(d, tunings[t], counts[i]) != own)
                 harness_fail("%zu elements, %s: other bits", counts[i], tunings[t]);
     }
@@ -132,11 +107,10 @@ static void the_other_operators_too(void **state)
 static void a_malformed_tuning_is_refused(void **state)
 {
     device *d = device_of(state);
-    harness_hold(NULL, forget_tuning);
     const char *const malformed[] = {"vector=3", "vector=32", "vector", "speed=4",
                                      "vector=4;lines=2"};
     for (size_t i = 0; i < sizeof malformed / sizeof *malformed; ++i) {
-        setenv("BNCL_TUNING", malformed[i], 1);
+        tune(malformed[i]);
         const size_t dims[] = {4, 4};
         bncl_batch_norm *plan = NULL;
         device_refused(d,
