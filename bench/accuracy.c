@@ -249,7 +249,7 @@ static bncl_status report(sweep *s, size_t *broken, bncl_error *err)
     for (size_t i = 0; i < s->worst.count; ++i)
         accuracy_print_row(&s->worst.rows[i]);
     *broken = accuracy_judge(&s->table);
-    printf("\nA digest of libbncl's bits, signs of zeros apart: %016" PRIx64 ".\n"
+    printf("\nA digest of libbncl's bits: %016" PRIx64 ".\n"
            "It is the same on every device that `bncl devices' calls bit-identical.\n",
            accuracy_library_digest(s->library));
     if (s->csv != NULL && !accuracy_write_csv(&s->table, s->csv))

@@ -1,6 +1,6 @@
 # The benchmarks: public headers and -lbncl only. `make bench' makes them; `make check' as well, for
 # the test that runs them once.
-BENCHES = bench/accuracy
+BENCHES = bench/accuracy bench/versus
 check_PROGRAMS += $(BENCHES)
 bench: $(BENCHES)
 
@@ -21,3 +21,15 @@ bench_accuracy_SOURCES = \
 	bench/child.c bench/child.h \
 	bench/fail.c bench/fail.h
 EXTRA_DIST += bench/accuracy.gp bench/accuracy_pytorch.py
+
+bench_versus_CPPFLAGS = -I$(top_srcdir)/include
+bench_versus_LDADD = libbncl.la
+bench_versus_SOURCES = bench/versus.c
+EXTRA_DIST += bench/plain_sums.cl
+
+# What accurate statistics cost, beside the same kernel with plain sums.
+bench-plain-sums: bench/versus
+	rm -rf bench/plain_sums && $(MKDIR_P) bench/plain_sums
+	cp $(srcdir)/kernels/*.cl bench/plain_sums
+	cp $(srcdir)/bench/plain_sums.cl bench/plain_sums/batch_norm_statistics_inner.cl
+	bench/versus bench/plain_sums

@@ -277,5 +277,5 @@ check-pytorch: libbncl.la $(oclgrind_layer)
 
 # What drivers compiled while testing: see t/on_device.sh.
 clean-local:
-	rm -rf t/cache
+	rm -rf t/cache bench/plain_sums
 

@@ -1,5 +1,5 @@
 /* bench/accuracy as a user would run it, in small: it measures, it finds a kernel that breaks a
-   promise, and it says what is missing. */
+   promise, and it says what is missing; and bench/versus. */
 #include <stdio.h>
 #include <string.h>
 #include <sys/stat.h>
@@ -54,7 +54,7 @@ static void the_library_keeps_its_promises(void **state)
     const char *output = run("", 0, harness_text("--quick --alone --csv %s", csv));
     assert_int_equal(check_csv(csv), QUICK_ROWS);
     command_said(output, "promised, at most");
-    command_said(output, "signs of zeros apart: 518150f831dc46c4");
+    command_said(output, "bits: 518150f831dc46c4");
 }
 
 /* Without the mean's second float, y breaks its promise, and is the only one that does. */
@@ -112,12 +112,24 @@ static void the_command_line_is_checked(void **state)
     command_said(run("", 1, "--quick --device 'no such device'"), "no such device");
 }
 
+static void kernels_are_timed_beside_others(void **state)
+{
+    device_of(state);
+    const char *output = command_run("", 0, "bench/versus $top_srcdir/kernels 3 2 40 5");
+    command_said(output, "library ");
+    command_said(output, "library/folder: ");
+    command_said(command_run("", 0, "bench/versus --help"), "Usage: versus FOLDER");
+    command_said(command_run("", 2, "bench/versus"), "Usage: versus FOLDER");
+    command_said(command_run("", 2, "bench/versus /tmp 3 none"), "got 'none'");
+    command_said(command_run("", 1, "bench/versus /nonexistent 3 2 40"), "/nonexistent");
+}
+
 int main(void)
 {
     const struct CMUnitTest tests[] = {
         HARNESS_TEST(the_library_keeps_its_promises), HARNESS_TEST(a_broken_promise_is_found),
         HARNESS_TEST(a_missing_peer_is_told),         HARNESS_TEST(the_picture_is_drawn_by_gnuplot),
-        HARNESS_TEST(the_command_line_is_checked),
+        HARNESS_TEST(the_command_line_is_checked),    HARNESS_TEST(kernels_are_timed_beside_others),
     };
     cmocka_set_message_output(CM_OUTPUT_TAP);
     return cmocka_run_group_tests(tests, device_open, device_close);

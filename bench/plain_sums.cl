@@ -1,0 +1,42 @@
+/* The kernel that batch_norm_statistics_inner would be with plain sums: the mean of a tile from
+   sum x, M2 from sum x*x. The same parameters, reads and writes as kernels/
+   batch_norm_statistics_inner.cl, whose place it takes to measure what accuracy costs (see
+   bench/versus.c): it reads a tile once, adds once, and cancels where the mean is large. */
+#ifndef TILES_PER_GROUP
+#define TILES_PER_GROUP 1
+#endif
+
+__kernel void batch_norm_statistics_inner(__global const storage_t *x, ulong x_at, ulong x_outer,
+                                          ulong x_channel, __global acc_t *partial,
+                                          ulong partial_at, uint channels, uint inner, uint count,
+                                          uint tiles)
+{
+#if LANE_ITEMS == 1
+    __local acc_t *scratch = 0;
+#else
+    __local acc_t scratches[TILES_PER_GROUP][LANES];
+    __local acc_t *scratch = scratches[get_local_id(1)];
+#endif
+    const size_t pairs = (size_t)tiles * channels;
+    const size_t pair = min(get_global_id(1), pairs - 1);
+    const tile_place t = tile_place_of(pair, channels, inner, count);
+    accv v[STEPS][ITEM_VECTORS], s[ITEM_VECTORS], q[ITEM_VECTORS];
+    x += x_at + t.channel * x_channel;
+    tile_load(v, x, x_outer, t, 0.0f);
+    for (uint u = 0; u < ITEM_VECTORS; ++u)
+        s[u] = q[u] = 0.0f;
+    for (uint step = 0; step < STEPS; ++step)
+        for (uint u = 0; u < ITEM_VECTORS; ++u) {
+            s[u] += v[step][u];
+            q[u] = fma(v[step][u], v[step][u], q[u]);
+        }
+    const acc_t s_all = lanes_sum(s, scratch);
+    const acc_t q_all = lanes_sum(q, scratch);
+    if (t.lane != 0 || get_global_id(1) >= pairs)
+        return;
+    const acc_t mean = s_all * reciprocal((acc_t)t.count);
+    partial += partial_at + pair;
+    partial[0] = mean;
+    partial[pairs] = 0.0f;
+    partial[2 * pairs] = q_all - s_all * mean;
+}
