@@ -189,6 +189,20 @@ batch_norm_data batch_norm_data_make(const batch_norm_case *c)
     return data;
 }
 
+bool batch_norm_has_f64(device *d)
+{
+    const size_t dims[] = {4, 1};
+    bncl_batch_norm *plan = NULL;
+    const bncl_status status =
+        bncl_batch_norm_create(d->context, BNCL_LAYOUT_NC, BNCL_F64, 2, dims, NULL, &plan, &d->err);
+    bncl_batch_norm_destroy(plan);
+    if (status == BNCL_OK)
+        return true;
+    device_refused(d, status, BNCL_ERROR_UNSUPPORTED, "f64 needs a device with double");
+    harness_note("the device has no f64");
+    return false;
+}
+
 static void release_plan(void *plan)
 {
     bncl_batch_norm_destroy(plan);

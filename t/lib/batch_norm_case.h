@@ -63,6 +63,9 @@ int batch_norm_case_dims(const batch_norm_case *c, size_t dims[BNCL_MAX_RANK]);
 /* Random inputs of the case. */
 batch_norm_data batch_norm_data_make(const batch_norm_case *c);
 
+/* Whether the device has f64; where not, notes so, and looks that a plan of it is refused. */
+bool batch_norm_has_f64(device *d);
+
 /* A plan, held. */
 bncl_batch_norm *batch_norm_plan(device *d, const batch_norm_case *c);
 

@@ -180,20 +180,6 @@ static void narrow_special_values(void **state)
     }
 }
 
-static bool has_f64(device *d)
-{
-    const size_t dims[] = {4, 1};
-    bncl_batch_norm *plan = NULL;
-    const bncl_status status =
-        bncl_batch_norm_create(d->context, BNCL_LAYOUT_NC, BNCL_F64, 2, dims, NULL, &plan, &d->err);
-    bncl_batch_norm_destroy(plan);
-    if (status == BNCL_ERROR_UNSUPPORTED)
-        harness_note("the device has no f64: %s", d->err.text);
-    else
-        device_ok(d, status, "bncl_batch_norm_create");
-    return status == BNCL_OK;
-}
-
 static double *doubles(device *d, const bncl_tensor *tensor)
 {
     double *values = harness_doubles(bncl_tensor_count(tensor));
@@ -260,7 +246,7 @@ static void check_f64(device *d, const batch_norm_case *c, bool train, bool adde
 static void f64_is_double(void **state)
 {
     device *d = device_of(state);
-    if (!has_f64(d))
+    if (!batch_norm_has_f64(d))
         skip();
     for (size_t i = 0; i < rows_of(d); ++i)
         for (int run = 0; run < 4; ++run) {

@@ -149,28 +149,12 @@ static void all_numbers(void **state)
     }
 }
 
-static bool has_f64(device *d)
-{
-    const size_t dims[] = {4, 1};
-    bncl_batch_norm *plan = NULL;
-    const bncl_status status =
-        bncl_batch_norm_create(d->context, BNCL_LAYOUT_NC, BNCL_F64, 2, dims, NULL, &plan, &d->err);
-    bncl_batch_norm_destroy(plan);
-    if (status == BNCL_ERROR_UNSUPPORTED)
-        device_refused(d, status, BNCL_ERROR_UNSUPPORTED, "f64 needs a device with double");
-    else
-        device_ok(d, status, "bncl_batch_norm_create");
-    return status == BNCL_OK;
-}
-
 /* Within f32's bounds, through the same checks as f32. */
 static void f64_in_all_forms(void **state)
 {
     device *d = device_of(state);
-    if (!has_f64(d)) {
-        harness_note("the device has no f64");
+    if (!batch_norm_has_f64(d))
         skip();
-    }
     for (size_t i = 0; i < (d->small ? small_shape_count : shape_count); ++i) {
         batch_norm_case c = case_of(&shapes[i], BNCL_F64);
         batch_norm_data data = batch_norm_data_make(&c);
@@ -218,7 +202,7 @@ static void f64_is_double(void **state)
     device *d = device_of(state);
     const double offsets[] = {0.0, 1e2, -1e4};
     const size_t n = d->small ? 70 : 3000;
-    if (!has_f64(d))
+    if (!batch_norm_has_f64(d))
         skip();
     for (int form = 0; form < 2; ++form)
         for (size_t o = 0; o < 3; ++o) {

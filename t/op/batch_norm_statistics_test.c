@@ -42,18 +42,6 @@ static void same_results(const char *what, const batch_norm_case *c, const batch
     assert_true(got->num_batches_tracked == expected->num_batches_tracked);
 }
 
-static bool has_f64(device *d)
-{
-    const size_t dims[] = {2, 2};
-    bncl_batch_norm *plan = NULL;
-    bncl_status status =
-        bncl_batch_norm_create(d->context, BNCL_LAYOUT_NC, BNCL_F64, 2, dims, NULL, &plan, &d->err);
-    bncl_batch_norm_destroy(plan);
-    if (status != BNCL_ERROR_UNSUPPORTED)
-        device_ok(d, status, "bncl_batch_norm_create");
-    return status == BNCL_OK;
-}
-
 /* One part is the whole batch: the bits of forward_train and backward_train. */
 static void one_part_gives_the_bits_of_training(void **state)
 {
@@ -68,7 +56,7 @@ static void one_part_gives_the_bits_of_training(void **state)
         c.offset = 100.0;
         c.padding = i & 2 ? 3 : 0;
         c.options.cumulative = i & 1;
-        if (c.dtype == BNCL_F64 && !has_f64(d))
+        if (c.dtype == BNCL_F64 && !batch_norm_has_f64(d))
             continue;
         batch_norm_data whole = batch_norm_data_make(&c), parts = batch_norm_data_make(&c);
         const batch_norm_cut cut = {1, &c.samples};
