@@ -43,7 +43,8 @@ BNCL_API bncl_status bncl_batch_norm_statistics(bncl_batch_norm *plan, bncl_queu
    same order give the same bits on every device. (Another order gives others, within the same
    bounds.) A part of count 0 changes nothing, not even the tree; one other part alone is copied.
    `parts` and `merged` must not overlap. The plan gives C, kernels and workspace; its own batch
-   plays no part. Enqueues and returns; but a plan's first merging of four parts or more allocates.
+   plays no part. Enqueues and returns; but a plan's first merging of four parts or more allocates
+   480 bytes a channel (960 of f64), enough for any number of parts.
    Errors: ARGUMENT; SHAPE (also: 2³¹ values and more in all); DTYPE; MEMORY; DEVICE_MEMORY;
    OPENCL. */
 BNCL_API bncl_status bncl_batch_norm_statistics_merge(bncl_batch_norm *plan, bncl_queue *queue,
@@ -67,8 +68,9 @@ BNCL_API bncl_status bncl_batch_norm_forward_with(bncl_batch_norm *plan, bncl_qu
                                                   const bncl_sync *sync, bncl_error *err);
 
 /* Writes the batch's sums of backward, a tensor [4][C]: Σdy, its rounding error, Σdy·(x-mean), its
-   rounding error. Takes the args of the bncl_batch_norm_backward_with that follows, and reads x,
-   dy, save_mean and save_mean_lo of them. An empty batch has sums of 0. Enqueues and returns.
+   rounding error. Takes the args of the bncl_batch_norm_backward_with that follows, checks them all
+   (save_invstd must be there), and reads x, dy, save_mean, save_mean_lo and, of a plan with an
+   activation, mask. An empty batch has sums of 0. Enqueues and returns.
    Errors: as bncl_batch_norm_backward_train. */
 BNCL_API bncl_status bncl_batch_norm_backward_sums(bncl_batch_norm *plan, bncl_queue *queue,
                                                    const bncl_batch_norm_backward *args,

@@ -66,7 +66,8 @@ static bncl_status read_affine(const bncli_layer *layer, bncl_queue *queue, cons
     widen(gamma, values, 1.0, norm->channels, norm->scale);
     widen(beta, values, 0.0, norm->channels, norm->beta);
     for (size_t c = 0; c < norm->channels; ++c) {
-        norm->scale[c] /= sqrt(var[c] + options->norm.eps);
+        norm->scale[c] /=
+            sqrt(var[c] + (double)(float)options->norm.eps); /* as batch norm has it */
         if (!isfinite(norm->scale[c]))
             return bncli_fail(err, BNCL_ERROR_ARGUMENT,
                               "%s: cannot be folded: gamma/sqrt(running_var + eps) of channel %zu "

@@ -126,8 +126,10 @@ static bncl_status run_batch(recalibration *r, bncl_error *err)
         status = bncl_tensor_read(r->queue, &r->collected, r->batch, NULL, err);
     if (status == BNCL_OK)
         status = bncl_queue_finish(r->queue, err);
-    if (status != BNCL_OK)
+    if (status != BNCL_OK) {
+        bncl_queue_finish(r->queue, NULL); /* earlier layers' commands may still read the inputs */
         return status;
+    }
     add(r);
     ++r->batches;
     return BNCL_OK;

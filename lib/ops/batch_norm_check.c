@@ -24,13 +24,19 @@ static bncl_status check_vector(const bncl_batch_norm *plan, const bncl_tensor *
     return BNCL_OK;
 }
 
-static bncl_status check_vectors(const bncl_batch_norm *plan, const bncli_operand *vectors,
-                                 size_t count, bncl_error *err)
+/* Those that are there; they share no byte with the mask, if that is there. */
+static bncl_status check_vectors(const bncl_batch_norm *plan, const bncl_tensor *mask,
+                                 const bncli_operand *vectors, size_t count, bncl_error *err)
 {
+    const bncli_operand bits = {mask, "mask"};
     bncl_status status = BNCL_OK;
-    for (size_t i = 0; i < count && status == BNCL_OK; ++i)
-        if (bncli_present(vectors[i].tensor))
-            status = check_vector(plan, vectors[i].tensor, vectors[i].name, err);
+    for (size_t i = 0; i < count && status == BNCL_OK; ++i) {
+        if (!bncli_present(vectors[i].tensor))
+            continue;
+        status = check_vector(plan, vectors[i].tensor, vectors[i].name, err);
+        if (status == BNCL_OK && bncli_present(mask))
+            status = bncli_operand_check_bytes_apart(bits, vectors[i], err);
+    }
     return status;
 }
 
@@ -156,17 +162,17 @@ bncl_status bncli_batch_norm_check_forward(const bncl_batch_norm *plan, const bn
     if (status == BNCL_OK && statistics == BNCLI_RUNNING_STATISTICS)
         status = check_defined(running, err);
     if (status == BNCL_OK)
-        status = check_vectors(plan, running, 2, err);
+        status = check_vectors(plan, &args->mask, running, 2, err);
     if (status == BNCL_OK)
-        status = check_vectors(plan, affine, 2, err);
+        status = check_vectors(plan, &args->mask, affine, 2, err);
     if (status == BNCL_OK)
         status = check_next(next, running, err);
     if (status == BNCL_OK)
-        status = check_vectors(plan, next, 2, err);
+        status = check_vectors(plan, &args->mask, next, 2, err);
     if (status == BNCL_OK)
         status = check_together(save, 3, err);
     if (status == BNCL_OK)
-        status = check_vectors(plan, save, 3, err);
+        status = check_vectors(plan, &args->mask, save, 3, err);
     return status;
 }
 
@@ -215,12 +221,13 @@ bncl_status bncli_batch_norm_check_backward(const bncl_batch_norm *plan, const b
     if (status == BNCL_OK)
         status = check_backward_inputs(plan, args, err);
     if (status == BNCL_OK)
-        status = check_vectors(plan, vectors, 3, err);
+        status = check_vectors(plan, &args->mask, vectors, 3, err);
     const bool batch = statistics != BNCLI_RUNNING_STATISTICS;
     const bncli_operand *needed = batch ? save : running;
-    for (size_t i = 0; i < (batch ? 3u : 2u) && status == BNCL_OK; ++i)
+    const size_t count = batch ? 3 : 2;
+    for (size_t i = 0; i < count && status == BNCL_OK; ++i)
         status = check_vector(plan, needed[i].tensor, needed[i].name, err);
-    return status;
+    return status == BNCL_OK ? check_vectors(plan, &args->mask, needed, count, err) : status;
 }
 
 /* The tensors of the plan's shape that are there. */
@@ -251,6 +258,7 @@ bncl_status bncli_batch_norm_check_double_backward(const bncl_batch_norm *plan,
     const bncli_operand save[] = {{&args->save_mean, "save_mean"},
                                   {&args->save_mean_lo, "save_mean_lo"},
                                   {&args->save_invstd, "save_invstd"}};
+    const bncl_tensor no_mask = {0};
     bncl_status status = bncli_queue_check(plan->context, queue, err);
     if (status == BNCL_OK && bncli_batch_norm_is_active(plan))
         status = bncli_fail(err, BNCL_ERROR_UNSUPPORTED,
@@ -259,7 +267,7 @@ bncl_status bncli_batch_norm_check_double_backward(const bncl_batch_norm *plan,
     if (status == BNCL_OK)
         status = check_double_inputs(plan, args, err);
     if (status == BNCL_OK)
-        status = check_vectors(plan, vectors, BNCLI_COUNT(vectors), err);
+        status = check_vectors(plan, &no_mask, vectors, BNCLI_COUNT(vectors), err);
     const bool batch = statistics != BNCLI_RUNNING_STATISTICS;
     const bncli_operand *needed = batch ? save : running;
     for (size_t i = 0; i < (batch ? 3u : 2u) && status == BNCL_OK; ++i)

@@ -6,6 +6,7 @@
 #include "ops/batch_norm.h"
 #include "ops/operand.h"
 #include "runtime/queue.h"
+#include "tensor/size.h"
 
 #define STATISTICS_ROWS 3 /* mean, its error, M2 */
 #define SUMS_ROWS 4       /* Σdy, its error, Σdy·(x-mean), its error */
@@ -179,8 +180,11 @@ static bncl_status create_slots(bncl_batch_norm *plan, size_t part_count, bncl_e
 {
     if (plan->nodes != NULL || part_count < 4)
         return BNCL_OK;
-    const size_t bytes =
-        (LEVELS - 1) * SUMS_ROWS * plan->geometry.channels * bncl_dtype_size(plan->accumulator);
+    const size_t row = (LEVELS - 1) * SUMS_ROWS * bncl_dtype_size(plan->accumulator);
+    size_t bytes;
+    if (!bncli_size_mul(row, plan->geometry.channels, &bytes))
+        return bncli_fail(err, BNCL_ERROR_SHAPE, "workspace for %zu channels overflows",
+                          plan->geometry.channels);
     return bncl_buffer_create(plan->context, bytes, &plan->nodes, err);
 }
 

@@ -225,6 +225,38 @@ static void forward(api *a, api_call *call)
     api_accepts(call);
 }
 
+/* A mask in the memory of a vector. */
+static void refuses_shared_mask(const api_call *call, bncl_tensor *mask, const bncl_tensor *vector,
+                                const char *words)
+{
+    bncl_tensor shared = *mask;
+    shared.buffer = vector->buffer;
+    shared.offset = vector->offset * sizeof(float);
+    api_refuses_bytes(call, mask, &shared, sizeof shared, BNCL_ERROR_ARGUMENT, words);
+}
+
+static void masks_stand_apart(void **state)
+{
+    api *a = api_of(state);
+    run_args args;
+    const api_call train = {.function = "bncl_batch_norm_forward_train",
+                            .run = forward_train,
+                            .args = &args,
+                            .undo = api_run_undo};
+    const api_call back = {.function = "bncl_batch_norm_backward_train",
+                           .run = backward_train,
+                           .args = &args,
+                           .undo = api_run_undo};
+    run_args_init(&args, a, false);
+    bncl_batch_norm_forward *f = &args.held_forward;
+    bncl_batch_norm_backward *b = &args.held_backward;
+    refuses_shared_mask(&train, &f->mask, &f->save_mean, "mask overlaps save_mean");
+    refuses_shared_mask(&train, &f->mask, &f->next_var, "mask overlaps next_var");
+    refuses_shared_mask(&train, &f->mask, &f->gamma, "mask overlaps weight");
+    refuses_shared_mask(&back, &b->mask, &b->dgamma, "mask overlaps dgamma");
+    refuses_shared_mask(&back, &b->mask, &b->save_invstd, "mask overlaps save_invstd");
+}
+
 static void forwards(void **state)
 {
     api *a = api_of(state);
@@ -301,9 +333,8 @@ static void backwards(void **state)
 int main(void)
 {
     const struct CMUnitTest tests[] = {
-        HARNESS_TEST(plans),
-        HARNESS_TEST(forwards),
-        HARNESS_TEST(cumulative_needs_a_counter),
+        HARNESS_TEST(plans),     HARNESS_TEST(masks_stand_apart),
+        HARNESS_TEST(forwards),  HARNESS_TEST(cumulative_needs_a_counter),
         HARNESS_TEST(backwards),
     };
     cmocka_set_message_output(CM_OUTPUT_TAP);

@@ -1,6 +1,8 @@
 /* Batch norm with a residual and an activation, fused and apart: see fused.h. */
 #include "lib/fused.h"
 
+#include <bncl/batch_norm_statistics.h>
+
 #include <string.h>
 
 #include "lib/generate.h"
@@ -134,9 +136,47 @@ static bncl_batch_norm_backward backward_tensors(device *d, const fused_case *c,
     return b;
 }
 
+/* [rows][C] of a plan's statistics or sums. */
+static bncl_tensor rows_tensor(device *d, const fused_case *c, size_t rows)
+{
+    const size_t dims[] = {rows, c->norm.channels};
+    return device_tensor(d, c->norm.dtype == BNCL_F64 ? BNCL_F64 : BNCL_F32, 2, dims, NULL);
+}
+
+static size_t values_of(const fused_case *c)
+{
+    return c->norm.samples * c->norm.positions;
+}
+
+static void run_forward_in_parts(device *d, const fused_case *c, bncl_batch_norm *plan,
+                                 const bncl_batch_norm_forward *f)
+{
+    const bncl_tensor rows = rows_tensor(d, c, 3);
+    device_ok(d, bncl_batch_norm_statistics(plan, d->queue, &f->x, &rows, NULL, &d->err),
+              fused_case_name(c));
+    device_ok(d,
+              bncl_batch_norm_forward_with(plan, d->queue, f, &rows, values_of(c), NULL, &d->err),
+              fused_case_name(c));
+}
+
+static void run_backward_in_parts(device *d, const fused_case *c, bncl_batch_norm *plan,
+                                  const bncl_batch_norm_backward *b)
+{
+    const bncl_tensor rows = rows_tensor(d, c, 4);
+    device_ok(d, bncl_batch_norm_backward_sums(plan, d->queue, b, &rows, NULL, &d->err),
+              fused_case_name(c));
+    device_ok(d,
+              bncl_batch_norm_backward_with(plan, d->queue, b, &rows, values_of(c), NULL, &d->err),
+              fused_case_name(c));
+}
+
 static void run_forward(device *d, const fused_case *c, bncl_batch_norm *plan,
                         const bncl_batch_norm_forward *f)
 {
+    if (c->in_parts) {
+        run_forward_in_parts(d, c, plan, f);
+        return;
+    }
     device_ok(d,
               c->train ? bncl_batch_norm_forward_train(plan, d->queue, f, NULL, &d->err)
                        : bncl_batch_norm_forward_eval(plan, d->queue, f, NULL, &d->err),
@@ -146,6 +186,10 @@ static void run_forward(device *d, const fused_case *c, bncl_batch_norm *plan,
 static void run_backward(device *d, const fused_case *c, bncl_batch_norm *plan,
                          const bncl_batch_norm_backward *b)
 {
+    if (c->in_parts) {
+        run_backward_in_parts(d, c, plan, b);
+        return;
+    }
     device_ok(d,
               c->train ? bncl_batch_norm_backward_train(plan, d->queue, b, NULL, &d->err)
                        : bncl_batch_norm_backward_eval(plan, d->queue, b, NULL, &d->err),

@@ -20,6 +20,7 @@ typedef struct fused_case {
     bncl_activation activation;
     bool residual;
     bool train;
+    bool in_parts;   /* training by batch_norm_statistics.h, in one part */
     bool accumulate; /* all gradients */
     unsigned places; /* of the fused calls only */
 } fused_case;

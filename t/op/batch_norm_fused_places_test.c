@@ -304,16 +304,36 @@ static void refused(void **state)
                    BNCL_ERROR_UNSUPPORTED, "activation");
 }
 
+/* By batch_norm_statistics.h, in one part: the bits of the calls that train. */
+static void fused_in_one_part(void **state)
+{
+    device *d = device_of(state);
+    static const bncl_layout layouts[] = {BNCL_LAYOUT_NC, BNCL_LAYOUT_NCL, BNCL_LAYOUT_NLC};
+    static const bncl_dtype dtypes[] = {BNCL_F32, BNCL_F16, BNCL_BF16};
+    for (size_t i = 0; i < (d->small ? 3 : 9); ++i) {
+        const bncl_layout layout = layouts[i % 3];
+        fused_case c = {
+            .norm = batch_norm_case_make(layout, 9, 5, layout == BNCL_LAYOUT_NC ? 1 : 130),
+            .activation = {(bncl_activation_kind)(i % BNCL_ACTIVATION_COUNT), 0.1, -0.5, 1.0},
+            .residual = i % 2 == 0,
+            .train = true};
+        c.norm.dtype = dtypes[i / 3];
+        const fused_data data = fused_data_make(&c);
+        const fused_output whole = fused_run(d, &c, &data);
+        c.in_parts = true;
+        const fused_output part = fused_run(d, &c, &data);
+        fused_expect_same(&c, &part, &whole);
+        harness_release(NULL);
+    }
+}
+
 int main(void)
 {
     const struct CMUnitTest tests[] = {
-        HARNESS_TEST(in_the_place_of_inputs),
-        HARNESS_TEST(outputs_left_out),
-        HARNESS_TEST(a_slope_that_is_infinite),
-        HARNESS_TEST(accumulated_or_not),
-        HARNESS_TEST(at_the_edges),
-        HARNESS_TEST(masks_are_counted),
-        HARNESS_TEST(refused),
+        HARNESS_TEST(in_the_place_of_inputs), HARNESS_TEST(fused_in_one_part),
+        HARNESS_TEST(outputs_left_out),       HARNESS_TEST(a_slope_that_is_infinite),
+        HARNESS_TEST(accumulated_or_not),     HARNESS_TEST(at_the_edges),
+        HARNESS_TEST(masks_are_counted),      HARNESS_TEST(refused),
     };
     cmocka_set_message_output(CM_OUTPUT_TAP);
     return cmocka_run_group_tests(tests, device_open, device_close);

@@ -246,6 +246,21 @@ static void results_that_f32_cannot_hold(void **state)
             WORDS("fc.weight: element 0 becomes", "which f32 cannot hold"));
 }
 
+/* running_var + eps is 0 with eps in f32, as batch norm has it; in double it would not be. */
+static void eps_is_rounded_as_batch_norms(void **state)
+{
+    device *d = device_of(state);
+    static const network_layer layers[] = {
+        {NETWORK_LINEAR, "fc", .a = 0, .features = 1},
+        {NETWORK_BATCH_NORM, "bn", .a = 1, .eps = -0.9999999999},
+    };
+    const network net = {
+        .name = "eps", .inputs = {{1, {2}, true}}, .input_count = 1, LAYERS(layers)};
+    network_graph g = network_graph_make(d, &net, 1);
+    device_ok(d, bncl_graph_eval(g.graph, &d->err), "bncl_graph_eval");
+    refused(&g, BNCL_ERROR_ARGUMENT, WORDS("bn: cannot be folded", "channel 0 is inf"));
+}
+
 /* The largest number of all stays what it is, and the smallest. */
 static const network_layer unit_layers[] = {
     {NETWORK_LINEAR, "fc", .a = 0, .features = 1},
@@ -286,6 +301,7 @@ int main(void)
         HARNESS_TEST(training_mode),
         HARNESS_TEST(still_building),
         HARNESS_TEST(results_that_f32_cannot_hold),
+        HARNESS_TEST(eps_is_rounded_as_batch_norms),
         HARNESS_TEST(what_f32_can_just_hold),
     };
     cmocka_set_message_output(CM_OUTPUT_TAP);

@@ -3,6 +3,8 @@
    fused, by the graph's own notes. */
 #include <string.h>
 
+#include <bncl/recalibrate.h>
+
 #include "graph/graph.h"
 #include "lib/compare.h"
 #include "lib/generate.h"
@@ -84,6 +86,13 @@ static const graph_row graphs[] = {
      1,
      {{NORM, 0, 0}, {ADD, 1, 0}, {RELU, 2, 0}, {ADD, 2, 3}},
      4},
+    {"x + norm(x), and x again",
+     1,
+     {width},
+     false,
+     2,
+     {{LINEAR, 0, 0}, {NORM, 1, 0}, {ADD, 1, 2}, {RELU, 3, 0}, {ADD, 4, 1}},
+     5},
     /* Fused, the norm's part of the input's gradient would arrive before that of the Linear. */
     {"input used between",
      1,
@@ -280,6 +289,50 @@ static void results_keep_their_bits(void **state)
     }
 }
 
+/* Two batches, the second one smaller. */
+typedef struct feed {
+    device *d;
+    const graph_row *row;
+    int given;
+} feed;
+
+static bncl_status next_batch(void *user, bncl_tensor *inputs, size_t count, bool *more,
+                              bncl_error *err)
+{
+    feed *f = user;
+    (void)count, (void)err;
+    size_t dims[BNCL_MAX_RANK] = {f->given == 0 ? 7 : 4}, total = dims[0];
+    for (int i = 0; i < f->row->rank; ++i)
+        total *= dims[i + 1] = f->row->dims[i];
+    generator random = generator_seed((uint64_t)f->given);
+    float *x = harness_floats(total);
+    generate_normal(&random, 1.0, 2.0, x, total);
+    *more = f->given < 2;
+    if (*more)
+        inputs[0] = device_tensor(f->d, BNCL_F32, f->row->rank + 1, dims, x);
+    ++f->given;
+    return BNCL_OK;
+}
+
+static void recalibrated_alike(void **state)
+{
+    device *d = device_of(state);
+    for (int i = 0; i < graph_count; ++i) {
+        network_graph graphs_of[2];
+        for (int fuse = 0; fuse < 2; ++fuse) {
+            feed f = {.d = d, .row = &graphs[i]};
+            graphs_of[fuse] = make(d, &graphs[i], fuse);
+            device_ok(
+                d, bncl_graph_recalibrate(graphs_of[fuse].graph, d->queue, next_batch, &f, &d->err),
+                graphs[i].name);
+            assert_int_equal(f.given, 3);
+        }
+        const network_state apart = network_graph_state(&graphs_of[0]);
+        network_graph_expect(&graphs_of[1], &apart, graphs[i].name);
+        harness_release(NULL);
+    }
+}
+
 /* The activations alone, against their formulas. */
 static void activations_are_pytorchs(void **state)
 {
@@ -315,6 +368,7 @@ int main(void)
     const struct CMUnitTest tests[] = {
         HARNESS_TEST(groups_are_found),
         HARNESS_TEST(results_keep_their_bits),
+        HARNESS_TEST(recalibrated_alike),
         HARNESS_TEST(activations_are_pytorchs),
     };
     cmocka_set_message_output(CM_OUTPUT_TAP);
