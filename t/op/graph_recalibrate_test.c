@@ -273,8 +273,8 @@ static void nothing_to_do(void **state)
 static void mode_and_pass(void **state)
 {
     device *d = device_of(state);
-    const network_data data = network_data_make(&norms, 6, 1);
     for (int training = 0; training < 2; ++training) {
+        const network_data data = network_data_make(&norms, 6, 1);
         network_graph g = network_graph_make(d, &norms, 1);
         network_feed f = network_feed_make(d, &norms, sizes, 2);
         device_ok(d, (training ? bncl_graph_train : bncl_graph_eval)(g.graph, &d->err), "mode");
