@@ -37,9 +37,8 @@ static bool used_between(bncl_value value, const bncli_layer *from, const bncli_
                          const bncli_layer *sum)
 {
     for (const bncli_layer *layer = from + 1; layer < to; ++layer)
-        for (size_t i = 0; i < layer->input_count; ++i)
-            if (layer != sum && layer->inputs[i] == value)
-                return true;
+        if (layer != sum && bncli_layer_takes(layer, value))
+            return true;
     return false;
 }
 

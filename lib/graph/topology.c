@@ -3,7 +3,7 @@
 
 #include "base/error.h"
 
-static bool takes(const bncli_layer *layer, bncl_value value)
+bool bncli_layer_takes(const bncli_layer *layer, bncl_value value)
 {
     for (size_t i = 0; i < layer->input_count; ++i)
         if (layer->inputs[i] == value)
@@ -23,7 +23,7 @@ size_t bncli_value_uses(const bncl_graph *graph, bncl_value value)
 bncli_layer *bncli_value_consumer(const bncl_graph *graph, bncl_value value)
 {
     for (size_t i = 0; i < graph->layer_count; ++i)
-        if (takes(&graph->layers[i], value))
+        if (bncli_layer_takes(&graph->layers[i], value))
             return &graph->layers[i];
     return NULL;
 }

@@ -4,6 +4,9 @@
 
 #include "graph/graph.h"
 
+/* Whether the layer has the value as an operand. */
+bool bncli_layer_takes(const bncli_layer *layer, bncl_value value);
+
 /* How often a value is used: by layers' operands, and as the graph's output. */
 size_t bncli_value_uses(const bncl_graph *graph, bncl_value value);
 

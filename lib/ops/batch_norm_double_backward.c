@@ -148,24 +148,17 @@ static bncl_status run_merge(bncl_batch_norm *plan, bncl_queue *queue, const cal
                                      BNCLI_COUNT(arguments), signal, err);
 }
 
-/* A tensor of the plan's shape; an absent one has no strides. */
-static bncli_argument shaped_arg(const bncl_batch_norm *plan, const bncl_tensor *tensor)
-{
-    return bncli_present(tensor) ? bncli_batch_norm_arg(plan, tensor)
-                                 : bncli_arg_strided(tensor, 0, 0);
-}
-
 static bncl_status run_apply(bncl_batch_norm *plan, bncl_queue *queue, const call *c,
                              bncl_event **signal, bncl_error *err)
 {
     const bncli_geometry *g = &plan->geometry;
     const bncl_batch_norm_double_backward *args = c->args;
     const bncli_argument arguments[] = {
-        shaped_arg(plan, &args->x),
-        shaped_arg(plan, &args->dy),
-        shaped_arg(plan, &args->ddx),
-        shaped_arg(plan, &args->dx),
-        shaped_arg(plan, &args->ddy),
+        bncli_batch_norm_arg(plan, &args->x),
+        bncli_batch_norm_arg(plan, &args->dy),
+        bncli_batch_norm_arg(plan, &args->ddx),
+        bncli_batch_norm_arg(plan, &args->dx),
+        bncli_batch_norm_arg(plan, &args->ddy),
         bncli_arg_tensor(&plan->double_coefficients),
         bncli_arg_uint(c->flags),
         bncli_arg_uint(g->outer),
