@@ -6,74 +6,10 @@
      mask     lines of `inner` elements: see mask.cl
      partial  [4][tiles][channels]: sum g, its rounding error, sum g*(x-mean), its rounding error
 
-   A lane's 16 steps make four chains of four, which add in order as sums of two floats, and so do
-   the lanes: at most three roundings of a plain sum are left in a tile's.
+   Chains and lanes add as tile_collect.cl has it.
 
    Grid: LANE_ITEMS x (tiles*channels). Traffic per element: 8 bytes read, and 1/8 of the
    mask; 16/1024 written. */
-#ifndef TILES_PER_GROUP
-#define TILES_PER_GROUP 1
-#endif
-
-#define CHAIN 4
-
-/* twofold of one number. */
-typedef struct {
-    acc_t hi, lo;
-} tile_sum;
-
-/* The sum over the 64 lanes of sums of two floats, as lanes_sum adds plain ones. scratch: 128
-   floats of the tile's own. All of the work-group's items must come here together. */
-tile_sum lanes_collect(twofold lane_sum[ITEM_VECTORS], __local acc_t *scratch)
-{
-#if LANE_ITEMS == 1
-    acc_t hi[LANES], lo[LANES];
-    for (uint u = 0; u < ITEM_VECTORS; ++u) {
-        VSTORE(lane_sum[u].hi, hi + u * VEC);
-        VSTORE(lane_sum[u].lo, lo + u * VEC);
-    }
-    for (uint distance = LANES / 2; distance > 0; distance /= 2)
-        for (uint i = 0; i < distance; ++i) {
-            const acc_t sum = hi[i] + hi[i + distance];
-            lo[i] = (lo[i] + lo[i + distance]) + scalar_sum_error(hi[i], hi[i + distance], sum);
-            hi[i] = sum;
-        }
-    tile_sum sum;
-    sum.hi = hi[0];
-    sum.lo = lo[0];
-    return sum;
-#else
-    const uint id = (uint)get_local_id(0);
-    __local acc_t *hi = scratch, *lo = scratch + LANES;
-    for (uint u = 0; u < ITEM_VECTORS; ++u) {
-        VSTORE(lane_sum[u].hi, hi + id * ITEM_LANES + u * VEC);
-        VSTORE(lane_sum[u].lo, lo + id * ITEM_LANES + u * VEC);
-    }
-    for (uint distance = LANES / 2; distance > 0; distance /= 2) {
-        barrier(CLK_LOCAL_MEM_FENCE);
-        for (uint i = id; i < distance; i += LANE_ITEMS) {
-            const acc_t sum = hi[i] + hi[i + distance];
-            lo[i] = (lo[i] + lo[i + distance]) + scalar_sum_error(hi[i], hi[i + distance], sum);
-            hi[i] = sum;
-        }
-    }
-    barrier(CLK_LOCAL_MEM_FENCE);
-    tile_sum sum;
-    sum.hi = hi[0];
-    sum.lo = lo[0];
-    barrier(CLK_LOCAL_MEM_FENCE);
-    return sum;
-#endif
-}
-
-/* twofold_settle of one sum, written where a tile's sum and its error go. */
-void tile_store(tile_sum sum, __global acc_t *partial, size_t pairs)
-{
-    const acc_t hi = sum.hi + sum.lo;
-    const int finite = isfinite(sum.hi);
-    partial[0] = finite ? hi : sum.hi;
-    partial[pairs] = finite ? sum.lo - (hi - sum.hi) : 0.0f;
-}
 
 /* The mask's bits for elements e ... of the tile, which are elements `at` ... of the line: one by
    one, from line to line. 1 where the tile has no value: the zero there stays one. */

@@ -4,8 +4,7 @@
      x, dy, ddx  [outer][channels][inner], each with strides of its own
      partial     [10][tiles][channels]: each sum, followed by its rounding error
 
-   Chains and lanes add as in batch_norm_backward_inner.cl, whose functions these are: it is part of
-   this program.
+   Chains and lanes add as tile_collect.cl has it.
 
    Grid: LANE_ITEMS x (tiles*channels). Traffic per element: 12 bytes read; 40/1024 written. */
 
