@@ -20,16 +20,18 @@ __kernel void batch_norm_statistics_inner(__global const storage_t *x, ulong x_a
     const size_t pairs = (size_t)tiles * channels;
     const size_t pair = min(get_global_id(1), pairs - 1);
     const tile_place t = tile_place_of(pair, channels, inner, count);
-    accv v[STEPS][ITEM_VECTORS], s[ITEM_VECTORS], q[ITEM_VECTORS];
+    accv v[ITEM_VECTORS], s[ITEM_VECTORS], q[ITEM_VECTORS];
     x += x_at + t.channel * x_channel;
-    tile_load(v, x, x_outer, t, 0.0f);
-    for (uint u = 0; u < ITEM_VECTORS; ++u)
-        s[u] = q[u] = 0.0f;
-    for (uint step = 0; step < STEPS; ++step)
+    lanes_zero(s);
+    lanes_zero(q);
+    for (uint step = 0; step < STEPS; ++step) {
+        tile_step(v, x, x_outer, t, step, 0.0f);
+#pragma unroll
         for (uint u = 0; u < ITEM_VECTORS; ++u) {
-            s[u] += v[step][u];
-            q[u] = fma(v[step][u], v[step][u], q[u]);
+            s[u] += v[u];
+            q[u] = fma(v[u], v[u], q[u]);
         }
+    }
     const acc_t s_all = lanes_sum(s, scratch);
     const acc_t q_all = lanes_sum(q, scratch);
     if (t.lane != 0 || get_global_id(1) >= pairs)

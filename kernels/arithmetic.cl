@@ -24,6 +24,7 @@ double inverse_sqrt(double a)
 float reciprocal(float b)
 {
     float r = as_float(0x7EF311C7u - as_uint(b));
+#pragma unroll
     for (int i = 0; i < 4; ++i)
         r = fma(r, fma(-b, r, 1.0f), r);
     return r;
@@ -48,6 +49,7 @@ float inverse_sqrt(float a)
     const int tiny = a < 0x1p-60f;
     const float s = tiny ? a * 0x1p64f : a;
     float r = as_float(0x5F3759DFu - (as_uint(s) >> 1));
+#pragma unroll
     for (int i = 0; i < 3; ++i)
         r = fma(r * 0.5f, fma(-s * r, r, 1.0f), r);
     /* One more step with the residual 1 - s*r^2 taken exactly: s*r = h + l. */

@@ -30,6 +30,7 @@ __kernel void batch_norm_apply(__global const storage_t *x, ulong x_at, ulong x_
     mask += mask_at;
 
     accv hi[LINE_VECTORS], lo[LINE_VECTORS], scale[LINE_VECTORS], shift[LINE_VECTORS];
+#pragma unroll
     for (uint u = 0; u < LINE_VECTORS; ++u) {
         hi[u] = line_coefficient(coefficients, 0, channels, part, u);
         lo[u] = line_coefficient(coefficients, 1, channels, part, u);
@@ -39,6 +40,7 @@ __kernel void batch_norm_apply(__global const storage_t *x, ulong x_at, ulong x_
     for (uint line = part.first; line < part.end; ++line) {
         __global uchar *mask_line = mask + line_part_mask(part, line, length, channels);
         uint pending = 0;
+#pragma unroll
         for (uint u = 0; u < LINE_VECTORS; ++u) {
             const uint at = part.at + u * VEC;
             const uint have = left(length, at);

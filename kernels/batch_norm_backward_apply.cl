@@ -57,10 +57,12 @@ __kernel void batch_norm_backward_apply(__global const storage_t *x, ulong x_at,
     mask += mask_at;
 
     dx_coefficients k[LINE_VECTORS];
+#pragma unroll
     for (uint u = 0; u < LINE_VECTORS; ++u)
         k[u] = dx_coefficients_load(coefficients, channels, part, u);
     for (uint line = part.first; line < part.end; ++line) {
         __global const uchar *mask_line = mask + line_part_mask(part, line, length, channels);
+#pragma unroll
         for (uint u = 0; u < LINE_VECTORS; ++u) {
             const uint at = part.at + u * VEC;
             const uint have = left(length, at);
@@ -101,6 +103,7 @@ __kernel void batch_norm_backward_frozen(__global const storage_t *dy, ulong dy_
     mask += mask_at;
 
     accv k1[LINE_VECTORS];
+#pragma unroll
     for (uint u = 0; u < LINE_VECTORS; ++u) {
         k1[u] = 0.0f;
         if (flags & HAS_DX)
@@ -108,6 +111,7 @@ __kernel void batch_norm_backward_frozen(__global const storage_t *dy, ulong dy_
     }
     for (uint line = part.first; line < part.end; ++line) {
         __global const uchar *mask_line = mask + line_part_mask(part, line, length, channels);
+#pragma unroll
         for (uint u = 0; u < LINE_VECTORS; ++u) {
             const uint at = part.at + u * VEC;
             const uint have = left(length, at);

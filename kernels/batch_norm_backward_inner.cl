@@ -27,27 +27,22 @@ uint tile_bits(__global const uchar *line, size_t outer, tile_place t, uint e, u
     return bits;
 }
 
-/* Makes of the item's lanes of dy, as tile_load gives them, the gradient behind the activation.
-   mask is where the channel's first line begins; its next is `outer` bytes further. */
-void tile_gradient(accv g[STEPS][ITEM_VECTORS], __global const uchar *mask, size_t outer,
-                   tile_place t, acc_t slope)
+/* Makes of the item's lanes of a step of dy, as tile_step gives them, the gradient behind the
+   activation. mask is where the channel's first line begins; its next is `outer` bytes further. */
+INLINE void tile_gradient(accv g[ITEM_VECTORS], __global const uchar *mask, size_t outer, tile_place t,
+                   uint step, acc_t slope)
 {
-    uint n = (t.first + t.lane) / t.inner;
-    uint l = (t.first + t.lane) - n * t.inner;
-    for (uint step = 0; step < STEPS; ++step) {
-        const uint e = step * LANES + t.lane;
-        const int whole = e + ITEM_LANES <= t.count && l + ITEM_LANES <= t.inner;
-        __global const uchar *line = mask + n * outer;
-        uint at = l;
-        for (uint u = 0; u < ITEM_VECTORS; ++u) {
-            const uint bits = whole ? mask_bits(line, at, VEC)
-                                    : tile_bits(line, outer, t, e + u * VEC, at);
-            g[step][u] = activation_gradient(g[step][u], bits, ACTIVATION, slope);
-            for (at += VEC; at >= t.inner; at -= t.inner)
-                line += outer;
-        }
-        for (l += LANES; l >= t.inner; l -= t.inner)
-            ++n;
+    const uint e = step * LANES + t.lane;
+    const uint n = (t.first + e) / t.inner;
+    uint l = t.first + e - n * t.inner;
+    mask += n * outer;
+#pragma unroll
+    for (uint u = 0; u < ITEM_VECTORS; ++u) {
+        const int whole = e + (u + 1) * VEC <= t.count && l + VEC <= t.inner;
+        const uint bits = whole ? mask_bits(mask, l, VEC) : tile_bits(mask, outer, t, e + u * VEC, l);
+        g[u] = activation_gradient(g[u], bits, ACTIVATION, slope);
+        for (l += VEC; l >= t.inner; l -= t.inner)
+            mask += outer;
     }
 }
 
@@ -73,28 +68,31 @@ __kernel void batch_norm_backward_inner(__global const storage_t *x, ulong x_at,
     const acc_t hi = mean_hi[mean_hi_at + t.channel];
     const acc_t lo = has_lo ? mean_lo[mean_lo_at + t.channel] : 0.0f;
 
-    accv v[STEPS][ITEM_VECTORS], g[STEPS][ITEM_VECTORS];
+    x += x_at + t.channel * x_channel;
+    dy += dy_at + t.channel * dy_channel;
+    const size_t line = mask_line_bytes(inner);
+    mask += mask_at + t.channel * line;
+
+    accv v[ITEM_VECTORS], g[ITEM_VECTORS], s_chain[ITEM_VECTORS], q_chain[ITEM_VECTORS];
     twofold s[ITEM_VECTORS], q[ITEM_VECTORS];
-    tile_load(v, x + x_at + t.channel * x_channel, x_outer, t, 0.0f);
-    tile_load(g, dy + dy_at + t.channel * dy_channel, dy_outer, t, 0.0f);
-    if (ACTIVATION != NONE) {
-        const size_t line = mask_line_bytes(inner);
-        tile_gradient(g, mask + mask_at + t.channel * line, channels * line, t, slope);
-    }
-    for (uint u = 0; u < ITEM_VECTORS; ++u) {
-        twofold s_sum, q_sum;
-        s_sum.hi = s_sum.lo = q_sum.hi = q_sum.lo = 0.0f;
-        for (uint first = 0; first < STEPS; first += CHAIN) {
-            accv s_chain = 0.0f, q_chain = 0.0f;
-            for (uint step = first; step < first + CHAIN; ++step) {
-                s_chain += g[step][u];
-                q_chain = fma(g[step][u], (v[step][u] - hi) - lo, q_chain);
+    lanes_begin(s);
+    lanes_begin(q);
+    for (uint first = 0; first < STEPS; first += CHAIN) {
+        lanes_zero(s_chain);
+        lanes_zero(q_chain);
+        for (uint step = first; step < first + CHAIN; ++step) {
+            tile_step(v, x, x_outer, t, step, 0.0f);
+            tile_step(g, dy, dy_outer, t, step, 0.0f);
+            if (ACTIVATION != NONE)
+                tile_gradient(g, mask, channels * line, t, step, slope);
+#pragma unroll
+            for (uint u = 0; u < ITEM_VECTORS; ++u) {
+                s_chain[u] += g[u];
+                q_chain[u] = fma(g[u], (v[u] - hi) - lo, q_chain[u]);
             }
-            s_sum = twofold_collect(s_sum, s_chain);
-            q_sum = twofold_collect(q_sum, q_chain);
         }
-        s[u] = s_sum;
-        q[u] = q_sum;
+        chain_collect(s, s_chain);
+        chain_collect(q, q_chain);
     }
     const tile_sum s_all = lanes_collect(s, scratch);
     const tile_sum q_all = lanes_collect(q, scratch);

@@ -106,6 +106,7 @@ __kernel void batch_norm_backward_rows(__global const storage_t *x, ulong x_at, 
 
     tile_sums all[CHANNEL_VECTORS];
     channel_mean mean[CHANNEL_VECTORS];
+#pragma unroll
     for (uint u = 0; u < CHANNEL_VECTORS; ++u) {
         const uint have = left(channels, first_channel + u * VEC);
         mean[u].hi = acc_load_some(mean_hi + u * VEC, have);
@@ -113,6 +114,7 @@ __kernel void batch_norm_backward_rows(__global const storage_t *x, ulong x_at, 
         all[u].s.hi = all[u].s.lo = all[u].q.hi = all[u].q.lo = 0.0f;
     }
     for (uint r = 0; r < rows; r += LEAF)
+#pragma unroll
         for (uint u = 0; u < CHANNEL_VECTORS; ++u) {
             const uint have = left(channels, first_channel + u * VEC);
             if (have == 0)
@@ -126,6 +128,7 @@ __kernel void batch_norm_backward_rows(__global const storage_t *x, ulong x_at, 
 
     const size_t pairs = (size_t)tiles * channels;
     partial += partial_at + (size_t)tile * channels + first_channel;
+#pragma unroll
     for (uint u = 0; u < CHANNEL_VECTORS; ++u) {
         const uint have = left(channels, first_channel + u * VEC);
         const twofold s = twofold_settle(all[u].s), q = twofold_settle(all[u].q);

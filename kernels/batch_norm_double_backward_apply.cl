@@ -60,9 +60,11 @@ __kernel void batch_norm_double_backward_apply(
     ddy += ddy_at + line_part_begin(part, ddy_channel);
 
     apply_coefficients all[LINE_VECTORS];
+#pragma unroll
     for (uint u = 0; u < LINE_VECTORS; ++u)
         all[u] = apply_coefficients_load(coefficients, channels, part, u);
     for (uint line = part.first; line < part.end; ++line)
+#pragma unroll
         for (uint u = 0; u < LINE_VECTORS; ++u) {
             const uint at = u * VEC, have = left(length, part.at + at);
             if (have == 0)

@@ -8,29 +8,56 @@
 
    Grid: LANE_ITEMS x (tiles*channels). Traffic per element: 12 bytes read; 40/1024 written. */
 
-/* Of each of the item's lanes. */
+/* Of each of the item's lanes: sums, and chains that become part of them. */
 typedef struct {
     twofold dy[ITEM_VECTORS], ddx[ITEM_VECTORS], dy_ddx[ITEM_VECTORS];
     twofold dy_h[ITEM_VECTORS], ddx_h[ITEM_VECTORS];
 } lane_sums;
 
-/* Adds steps first ... first + CHAIN - 1 of the u-th lanes as one chain; h is x - mean. */
-void chain_collect(lane_sums *sums, accv h[STEPS][ITEM_VECTORS], accv g[STEPS][ITEM_VECTORS],
-                   accv v[STEPS][ITEM_VECTORS], uint first, uint u)
+typedef struct {
+    accv dy[ITEM_VECTORS], ddx[ITEM_VECTORS], dy_ddx[ITEM_VECTORS];
+    accv dy_h[ITEM_VECTORS], ddx_h[ITEM_VECTORS];
+} lane_chains;
+
+INLINE void sums_begin(lane_sums *sums)
 {
-    accv dy = 0.0f, ddx = 0.0f, dy_ddx = 0.0f, dy_h = 0.0f, ddx_h = 0.0f;
-    for (uint step = first; step < first + CHAIN; ++step) {
-        dy += g[step][u];
-        ddx += v[step][u];
-        dy_ddx = fma(g[step][u], v[step][u], dy_ddx);
-        dy_h = fma(g[step][u], h[step][u], dy_h);
-        ddx_h = fma(v[step][u], h[step][u], ddx_h);
+    lanes_begin(sums->dy);
+    lanes_begin(sums->ddx);
+    lanes_begin(sums->dy_ddx);
+    lanes_begin(sums->dy_h);
+    lanes_begin(sums->ddx_h);
+}
+
+INLINE void chains_begin(lane_chains *chains)
+{
+    lanes_zero(chains->dy);
+    lanes_zero(chains->ddx);
+    lanes_zero(chains->dy_ddx);
+    lanes_zero(chains->dy_h);
+    lanes_zero(chains->ddx_h);
+}
+
+/* Adds a step; h is x - mean. */
+INLINE void chains_add(lane_chains *chains, accv h[ITEM_VECTORS], accv g[ITEM_VECTORS],
+                accv v[ITEM_VECTORS])
+{
+#pragma unroll
+    for (uint u = 0; u < ITEM_VECTORS; ++u) {
+        chains->dy[u] += g[u];
+        chains->ddx[u] += v[u];
+        chains->dy_ddx[u] = fma(g[u], v[u], chains->dy_ddx[u]);
+        chains->dy_h[u] = fma(g[u], h[u], chains->dy_h[u]);
+        chains->ddx_h[u] = fma(v[u], h[u], chains->ddx_h[u]);
     }
-    sums->dy[u] = twofold_collect(sums->dy[u], dy);
-    sums->ddx[u] = twofold_collect(sums->ddx[u], ddx);
-    sums->dy_ddx[u] = twofold_collect(sums->dy_ddx[u], dy_ddx);
-    sums->dy_h[u] = twofold_collect(sums->dy_h[u], dy_h);
-    sums->ddx_h[u] = twofold_collect(sums->ddx_h[u], ddx_h);
+}
+
+INLINE void chains_collect(lane_sums *sums, lane_chains *chains)
+{
+    chain_collect(sums->dy, chains->dy);
+    chain_collect(sums->ddx, chains->ddx);
+    chain_collect(sums->dy_ddx, chains->dy_ddx);
+    chain_collect(sums->dy_h, chains->dy_h);
+    chain_collect(sums->ddx_h, chains->ddx_h);
 }
 
 __kernel void batch_norm_double_backward_inner(
@@ -52,18 +79,26 @@ __kernel void batch_norm_double_backward_inner(
     const tile_place t = tile_place_of(pair, channels, inner, count);
     const acc_t hi = mean_hi[mean_hi_at + t.channel], lo = mean_lo[mean_lo_at + t.channel];
 
-    accv h[STEPS][ITEM_VECTORS], g[STEPS][ITEM_VECTORS], v[STEPS][ITEM_VECTORS];
+    x += x_at + t.channel * x_channel;
+    dy += dy_at + t.channel * dy_channel;
+    ddx += ddx_at + t.channel * ddx_channel;
+
+    accv h[ITEM_VECTORS], g[ITEM_VECTORS], v[ITEM_VECTORS];
     lane_sums sums;
-    tile_load(h, x + x_at + t.channel * x_channel, x_outer, t, 0.0f);
-    tile_load(g, dy + dy_at + t.channel * dy_channel, dy_outer, t, 0.0f);
-    tile_load(v, ddx + ddx_at + t.channel * ddx_channel, ddx_outer, t, 0.0f);
-    for (uint u = 0; u < ITEM_VECTORS; ++u) {
-        for (uint step = 0; step < STEPS; ++step)
-            h[step][u] = (h[step][u] - hi) - lo;
-        sums.dy[u].hi = sums.dy[u].lo = 0.0f;
-        sums.ddx[u] = sums.dy_ddx[u] = sums.dy_h[u] = sums.ddx_h[u] = sums.dy[u];
-        for (uint first = 0; first < STEPS; first += CHAIN)
-            chain_collect(&sums, h, g, v, first, u);
+    lane_chains chains;
+    sums_begin(&sums);
+    for (uint first = 0; first < STEPS; first += CHAIN) {
+        chains_begin(&chains);
+        for (uint step = first; step < first + CHAIN; ++step) {
+            tile_step(h, x, x_outer, t, step, 0.0f);
+            tile_step(g, dy, dy_outer, t, step, 0.0f);
+            tile_step(v, ddx, ddx_outer, t, step, 0.0f);
+#pragma unroll
+            for (uint u = 0; u < ITEM_VECTORS; ++u)
+                h[u] = (h[u] - hi) - lo;
+            chains_add(&chains, h, g, v);
+        }
+        chains_collect(&sums, &chains);
     }
     const tile_sum dy_all = lanes_collect(sums.dy, scratch);
     const tile_sum ddx_all = lanes_collect(sums.ddx, scratch);

@@ -88,6 +88,7 @@ __kernel void batch_norm_double_backward_rows(
 
     tile_sums all[CHANNEL_VECTORS];
     leaf_place place[CHANNEL_VECTORS];
+#pragma unroll
     for (uint u = 0; u < CHANNEL_VECTORS; ++u) {
         const uint c = first_channel + u * VEC;
         const uint have = left(channels, c);

@@ -9,6 +9,26 @@
 #define TILES_PER_GROUP 1
 #endif
 
+/* A lone work-item finds a tile in L1 when it passes over it again; one of several holds its lanes in
+   registers. */
+#define HELD (LANE_ITEMS == 1 ? 1 : STEPS)
+
+/* Puts `pad` where the tile has no value. */
+void tile_pad(accv v[ITEM_VECTORS], tile_place t, uint step, acc_t pad)
+{
+    if (t.count == TILE)
+        return;
+#pragma unroll
+    for (uint u = 0; u < ITEM_VECTORS; ++u) {
+        acc_t part[VEC];
+        VSTORE(v[u], part);
+        for (uint j = 0; j < VEC; ++j)
+            if (step * LANES + t.lane + u * VEC + j >= t.count)
+                part[j] = pad;
+        v[u] = VLOAD(part);
+    }
+}
+
 /* The mean of a tile that holds an infinity, a NaN or a sum that overflows: plain, in order. */
 acc_t tile_plain_mean(__global const storage_t *x, ulong outer, tile_place t)
 {
@@ -35,25 +55,30 @@ __kernel void batch_norm_statistics_inner(__global const storage_t *x, ulong x_a
     x += x_at + t.channel * x_channel;
 
     const acc_t pivot = LOAD(tile_value(x, x_outer, t, t.first));
-    accv v[STEPS][ITEM_VECTORS];
-    accv s[ITEM_VECTORS], q[ITEM_VECTORS];
-    tile_load(v, x, x_outer, t, pivot);
-    for (uint u = 0; u < ITEM_VECTORS; ++u)
-        s[u] = 0.0f;
-    for (uint step = 0; step < STEPS; ++step)
+    accv v[HELD][ITEM_VECTORS], s[ITEM_VECTORS], q[ITEM_VECTORS];
+    lanes_zero(s);
+    for (uint step = 0; step < STEPS; ++step) {
+        tile_step(v[step % HELD], x, x_outer, t, step, pivot);
+#pragma unroll
         for (uint u = 0; u < ITEM_VECTORS; ++u)
-            s[u] += v[step][u] - pivot;
+            s[u] += v[step % HELD][u] - pivot;
+    }
     const acc_t center = pivot + divide(lanes_sum(s, scratch), (acc_t)t.count);
 
-    tile_pad(v, t, center);
-    for (uint u = 0; u < ITEM_VECTORS; ++u)
-        s[u] = q[u] = 0.0f;
-    for (uint step = 0; step < STEPS; ++step)
+    lanes_zero(s);
+    lanes_zero(q);
+    for (uint step = 0; step < STEPS; ++step) {
+        if (HELD == 1)
+            tile_step(v[0], x, x_outer, t, step, center);
+        else
+            tile_pad(v[step % HELD], t, step, center);
+#pragma unroll
         for (uint u = 0; u < ITEM_VECTORS; ++u) {
-            const accv d = v[step][u] - center;
+            const accv d = v[step % HELD][u] - center;
             s[u] += d;
             q[u] = fma(d, d, q[u]);
         }
+    }
     const acc_t s_all = lanes_sum(s, scratch);
     const acc_t q_all = lanes_sum(q, scratch);
 

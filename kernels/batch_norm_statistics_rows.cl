@@ -94,6 +94,7 @@ __kernel void batch_norm_statistics_rows(__global const storage_t *x, ulong x_at
 
     moments all[CHANNEL_VECTORS];
     for (uint r = 0; r < rows; r += LEAF)
+#pragma unroll
         for (uint u = 0; u < CHANNEL_VECTORS; ++u) {
             const uint have = left(channels, first_channel + u * VEC);
             if (have == 0)
@@ -105,6 +106,7 @@ __kernel void batch_norm_statistics_rows(__global const storage_t *x, ulong x_at
 
     const size_t pairs = (size_t)tiles * channels;
     partial += partial_at + (size_t)tile * channels + first_channel;
+#pragma unroll
     for (uint u = 0; u < CHANNEL_VECTORS; ++u) {
         const uint have = left(channels, first_channel + u * VEC);
         acc_store_some(all[u].hi, partial + u * VEC, have);

@@ -11,6 +11,11 @@
 
 #pragma OPENCL FP_CONTRACT OFF
 
+/* Arrays of vectors stay in registers only where every loop over them is unrolled, which PoCL's
+   compiler does not do unless told, and every function that takes them is inlined. Loops over
+   vectors carry #pragma unroll, such functions this. */
+#define INLINE __attribute__((always_inline))
+
 #ifdef DTYPE_F64
 #pragma OPENCL EXTENSION cl_khr_fp64 : enable
 #define ACC double

@@ -28,6 +28,8 @@ typedef struct {
     uint channel, inner;
     uint first, count; /* the tile's first value and number of values */
     uint lane;         /* the item's first lane */
+    uint n, l;         /* where its first value lies */
+    int whole;         /* it is full, and its values are neighbours */
 } tile_place;
 
 tile_place tile_place_of(size_t pair, uint channels, uint inner, uint channel_count)
@@ -38,6 +40,9 @@ tile_place tile_place_of(size_t pair, uint channels, uint inner, uint channel_co
     t.first = (uint)(pair / channels) * TILE;
     t.count = min((uint)TILE, channel_count - t.first);
     t.lane = (uint)get_local_id(0) * ITEM_LANES;
+    t.n = t.first / inner;
+    t.l = t.first - t.n * inner;
+    t.whole = t.count == TILE && t.l + TILE <= inner;
     return t;
 }
 
@@ -48,68 +53,86 @@ __global const storage_t *tile_value(__global const storage_t *x, ulong outer, t
     return x + n * outer + (i - n * t.inner);
 }
 
-/* Reads the item's lanes of the tile; `pad` where the tile has no value. x is where the channel
-   begins. */
-void tile_load(accv v[STEPS][ITEM_VECTORS], __global const storage_t *x, ulong outer,
-               tile_place t, acc_t pad)
+/* The item's lanes of a step, of a tile that is not whole: vectors where they lie in one line, else
+   one value after another; `pad` where the tile has none. */
+void tile_gather(accv v[ITEM_VECTORS], __global const storage_t *x, ulong outer, tile_place t,
+                 uint step, acc_t pad)
 {
-    uint n = (t.first + t.lane) / t.inner;
-    uint l = (t.first + t.lane) - n * t.inner;
-    for (uint step = 0; step < STEPS; ++step) {
-        const uint e = step * LANES + t.lane;
-        __global const storage_t *row = x + n * outer;
-        if (e + ITEM_LANES <= t.count && l + ITEM_LANES <= t.inner) {
-            for (uint u = 0; u < ITEM_VECTORS; ++u)
-                v[step][u] = LOADV(row + l + u * VEC);
+    uint e = step * LANES + t.lane;
+    const uint n = (t.first + e) / t.inner;
+    uint l = t.first + e - n * t.inner;
+    __global const storage_t *row = x + n * outer;
+#pragma unroll
+    for (uint u = 0; u < ITEM_VECTORS; ++u) {
+        if (e + VEC <= t.count && l + VEC <= t.inner) {
+            v[u] = LOADV(row + l);
+            l += VEC;
         } else {
-            acc_t part[ITEM_LANES];
-            uint at = l;
-            for (uint j = 0; j < ITEM_LANES; ++j) {
-                const int inside = e + j < t.count;
-                part[j] = inside ? LOAD(row + at) : pad;
-                if (++at == t.inner) {
-                    at = 0;
+            acc_t part[VEC];
+            for (uint j = 0; j < VEC; ++j) {
+                part[j] = e + j < t.count ? LOAD(row + l) : pad;
+                if (++l == t.inner) {
+                    l = 0;
                     row += outer;
                 }
             }
-            for (uint u = 0; u < ITEM_VECTORS; ++u)
-                v[step][u] = VLOAD(part + u * VEC);
+            v[u] = VLOAD(part);
         }
-        for (l += LANES; l >= t.inner; l -= t.inner)
-            ++n;
+        if (l == t.inner) {
+            l = 0;
+            row += outer;
+        }
+        e += VEC;
     }
 }
 
-/* Puts `pad` where the tile has no value. */
-void tile_pad(accv v[STEPS][ITEM_VECTORS], tile_place t, acc_t pad)
+/* Reads the item's lanes of a step; `pad` where the tile has no value. x is where the channel
+   begins. */
+INLINE void tile_step(accv v[ITEM_VECTORS], __global const storage_t *x, ulong outer, tile_place t,
+               uint step, acc_t pad)
 {
-    if (t.count == TILE)
-        return;
-    for (uint step = 0; step < STEPS; ++step)
-        for (uint u = 0; u < ITEM_VECTORS; ++u) {
-            acc_t part[VEC];
-            VSTORE(v[step][u], part);
-            for (uint j = 0; j < VEC; ++j)
-                if (step * LANES + t.lane + u * VEC + j >= t.count)
-                    part[j] = pad;
-            v[step][u] = VLOAD(part);
-        }
+    if (t.whole) {
+        __global const storage_t *at = x + t.n * outer + t.l + t.lane + step * LANES;
+#pragma unroll
+        for (uint u = 0; u < ITEM_VECTORS; ++u)
+            v[u] = LOADV(at + u * VEC);
+    } else {
+        accv gathered[ITEM_VECTORS];
+        tile_gather(gathered, x, outer, t, step, pad);
+#pragma unroll
+        for (uint u = 0; u < ITEM_VECTORS; ++u)
+            v[u] = gathered[u];
+    }
 }
 
-/* The sum over the 64 lanes, in all work-items of the tile. scratch: 64 floats of the tile's own.
-   All of the work-group's items must come here together. */
-acc_t lanes_sum(accv lane_sum[ITEM_VECTORS], __local acc_t *scratch)
+INLINE void lanes_zero(accv v[ITEM_VECTORS])
+{
+#pragma unroll
+    for (uint u = 0; u < ITEM_VECTORS; ++u)
+        v[u] = 0.0f;
+}
+
+/* The sum over the 64 lanes, in all work-items of the tile; lane_sum is used up. scratch: 64 floats
+   of the tile's own. All of the work-group's items must come here together. */
+INLINE acc_t lanes_sum(accv lane_sum[ITEM_VECTORS], __local acc_t *scratch)
 {
 #if LANE_ITEMS == 1
-    acc_t lanes[LANES];
-    for (uint u = 0; u < ITEM_VECTORS; ++u)
-        VSTORE(lane_sum[u], lanes + u * VEC);
-    for (uint distance = LANES / 2; distance > 0; distance /= 2)
+    acc_t lanes[VEC];
+#pragma unroll
+    for (uint distance = ITEM_VECTORS / 2; distance > 0; distance /= 2)
+#pragma unroll
+        for (uint u = 0; u < distance; ++u)
+            lane_sum[u] += lane_sum[u + distance];
+    VSTORE(lane_sum[0], lanes);
+#pragma unroll
+    for (uint distance = VEC / 2; distance > 0; distance /= 2)
+#pragma unroll
         for (uint i = 0; i < distance; ++i)
             lanes[i] += lanes[i + distance];
     return lanes[0];
 #else
     const uint id = (uint)get_local_id(0);
+#pragma unroll
     for (uint u = 0; u < ITEM_VECTORS; ++u)
         VSTORE(lane_sum[u], scratch + id * ITEM_LANES + u * VEC);
     for (uint distance = LANES / 2; distance > 0; distance /= 2) {
