@@ -94,8 +94,9 @@ __kernel void batch_norm_backward_inner(__global const storage_t *x, ulong x_at,
         chain_collect(s, s_chain);
         chain_collect(q, q_chain);
     }
-    const tile_sum s_all = lanes_collect(s, scratch);
-    const tile_sum q_all = lanes_collect(q, scratch);
+    tile_sum s_all, q_all;
+    lanes_collect(&s_all, s, scratch);
+    lanes_collect(&q_all, q, scratch);
 
     if (t.lane != 0 || get_global_id(1) >= pairs)
         return;

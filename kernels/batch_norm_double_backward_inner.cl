@@ -100,11 +100,12 @@ __kernel void batch_norm_double_backward_inner(
         }
         chains_collect(&sums, &chains);
     }
-    const tile_sum dy_all = lanes_collect(sums.dy, scratch);
-    const tile_sum ddx_all = lanes_collect(sums.ddx, scratch);
-    const tile_sum dy_ddx_all = lanes_collect(sums.dy_ddx, scratch);
-    const tile_sum dy_h_all = lanes_collect(sums.dy_h, scratch);
-    const tile_sum ddx_h_all = lanes_collect(sums.ddx_h, scratch);
+    tile_sum dy_all, ddx_all, dy_ddx_all, dy_h_all, ddx_h_all;
+    lanes_collect(&dy_all, sums.dy, scratch);
+    lanes_collect(&ddx_all, sums.ddx, scratch);
+    lanes_collect(&dy_ddx_all, sums.dy_ddx, scratch);
+    lanes_collect(&dy_h_all, sums.dy_h, scratch);
+    lanes_collect(&ddx_h_all, sums.ddx_h, scratch);
 
     if (t.lane != 0 || get_global_id(1) >= pairs)
         return;

@@ -28,11 +28,11 @@ INLINE void chain_collect(twofold lane_sum[ITEM_VECTORS], accv chain[ITEM_VECTOR
 }
 
 /* The sum over the 64 lanes of sums of two floats, as lanes_sum adds plain ones; lane_sum is used
-   up. scratch: 128 floats of the tile's own. All of the work-group's items must come here
-   together. */
-INLINE tile_sum lanes_collect(twofold lane_sum[ITEM_VECTORS], __local acc_t *scratch)
+   up. scratch: 128 floats of the tile's own. All of the work-group's items must come here together.
+   (Not the function's value: inlining a function that gives a struct leaves Oclgrind with an
+   intrinsic that it does not know.) */
+INLINE void lanes_collect(tile_sum *sum, twofold lane_sum[ITEM_VECTORS], __local acc_t *scratch)
 {
-    tile_sum sum;
 #if LANE_ITEMS == 1
 #pragma unroll
     for (uint distance = ITEM_VECTORS / 2; distance > 0; distance /= 2)
@@ -52,8 +52,8 @@ INLINE tile_sum lanes_collect(twofold lane_sum[ITEM_VECTORS], __local acc_t *scr
             lo[i] = (lo[i] + lo[i + distance]) + scalar_sum_error(hi[i], hi[i + distance], both);
             hi[i] = both;
         }
-    sum.hi = hi[0];
-    sum.lo = lo[0];
+    sum->hi = hi[0];
+    sum->lo = lo[0];
 #else
     const uint id = (uint)get_local_id(0);
     __local acc_t *hi = scratch, *lo = scratch + LANES;
@@ -71,11 +71,10 @@ INLINE tile_sum lanes_collect(twofold lane_sum[ITEM_VECTORS], __local acc_t *scr
         }
     }
     barrier(CLK_LOCAL_MEM_FENCE);
-    sum.hi = hi[0];
-    sum.lo = lo[0];
+    sum->hi = hi[0];
+    sum->lo = lo[0];
     barrier(CLK_LOCAL_MEM_FENCE);
 #endif
-    return sum;
 }
 
 /* twofold_settle of one sum, written where a tile's sum and its error go. */
