@@ -24,8 +24,10 @@ __kernel void batch_norm_statistics_inner(__global const storage_t *x, ulong x_a
     x += x_at + t.channel * x_channel;
     lanes_zero(s);
     lanes_zero(q);
-    for (uint step = 0; step < STEPS; ++step) {
-        tile_step(v, x, x_outer, t, step, 0.0f);
+    tile_cursor at;
+    tile_begin(&at, t);
+    for (uint step = 0; step < STEPS; ++step, tile_next(&at, t)) {
+        tile_step(v, x, x_outer, t, &at, 0.0f);
 #pragma unroll
         for (uint u = 0; u < ITEM_VECTORS; ++u) {
             s[u] += v[u];

@@ -29,17 +29,17 @@ uint tile_bits(__global const uchar *line, size_t outer, tile_place t, uint e, u
 
 /* Makes of the item's lanes of a step of dy, as tile_step gives them, the gradient behind the
    activation. mask is where the channel's first line begins; its next is `outer` bytes further. */
-INLINE void tile_gradient(accv g[ITEM_VECTORS], __global const uchar *mask, size_t outer, tile_place t,
-                   uint step, acc_t slope)
+INLINE void tile_gradient(accv g[ITEM_VECTORS], __global const uchar *mask, size_t outer,
+                          tile_place t, const tile_cursor *c, acc_t slope)
 {
-    const uint e = step * LANES + t.lane;
-    const uint n = (t.first + e) / t.inner;
-    uint l = t.first + e - n * t.inner;
-    mask += n * outer;
+    const uint e = c->step * LANES + t.lane;
+    const int run = tile_is_run(c, t);
+    uint l = c->l;
+    mask += c->n * outer;
 #pragma unroll
     for (uint u = 0; u < ITEM_VECTORS; ++u) {
-        const int whole = e + (u + 1) * VEC <= t.count && l + VEC <= t.inner;
-        const uint bits = whole ? mask_bits(mask, l, VEC) : tile_bits(mask, outer, t, e + u * VEC, l);
+        const uint bits =
+            run ? mask_bits(mask, l, VEC) : tile_bits(mask, outer, t, e + u * VEC, l);
         g[u] = activation_gradient(g[u], bits, ACTIVATION, slope);
         for (l += VEC; l >= t.inner; l -= t.inner)
             mask += outer;
@@ -77,14 +77,16 @@ __kernel void batch_norm_backward_inner(__global const storage_t *x, ulong x_at,
     twofold s[ITEM_VECTORS], q[ITEM_VECTORS];
     lanes_begin(s);
     lanes_begin(q);
+    tile_cursor at;
+    tile_begin(&at, t);
     for (uint first = 0; first < STEPS; first += CHAIN) {
         lanes_zero(s_chain);
         lanes_zero(q_chain);
-        for (uint step = first; step < first + CHAIN; ++step) {
-            tile_step(v, x, x_outer, t, step, 0.0f);
-            tile_step(g, dy, dy_outer, t, step, 0.0f);
+        for (uint step = 0; step < CHAIN; ++step, tile_next(&at, t)) {
+            tile_step(v, x, x_outer, t, &at, 0.0f);
+            tile_step(g, dy, dy_outer, t, &at, 0.0f);
             if (ACTIVATION != NONE)
-                tile_gradient(g, mask, channels * line, t, step, slope);
+                tile_gradient(g, mask, channels * line, t, &at, slope);
 #pragma unroll
             for (uint u = 0; u < ITEM_VECTORS; ++u) {
                 s_chain[u] += g[u];

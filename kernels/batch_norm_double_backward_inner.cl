@@ -86,13 +86,15 @@ __kernel void batch_norm_double_backward_inner(
     accv h[ITEM_VECTORS], g[ITEM_VECTORS], v[ITEM_VECTORS];
     lane_sums sums;
     lane_chains chains;
+    tile_cursor at;
     sums_begin(&sums);
+    tile_begin(&at, t);
     for (uint first = 0; first < STEPS; first += CHAIN) {
         chains_begin(&chains);
-        for (uint step = first; step < first + CHAIN; ++step) {
-            tile_step(h, x, x_outer, t, step, 0.0f);
-            tile_step(g, dy, dy_outer, t, step, 0.0f);
-            tile_step(v, ddx, ddx_outer, t, step, 0.0f);
+        for (uint step = 0; step < CHAIN; ++step, tile_next(&at, t)) {
+            tile_step(h, x, x_outer, t, &at, 0.0f);
+            tile_step(g, dy, dy_outer, t, &at, 0.0f);
+            tile_step(v, ddx, ddx_outer, t, &at, 0.0f);
 #pragma unroll
             for (uint u = 0; u < ITEM_VECTORS; ++u)
                 h[u] = (h[u] - hi) - lo;

@@ -56,9 +56,11 @@ __kernel void batch_norm_statistics_inner(__global const storage_t *x, ulong x_a
 
     const acc_t pivot = LOAD(tile_value(x, x_outer, t, t.first));
     accv v[HELD][ITEM_VECTORS], s[ITEM_VECTORS], q[ITEM_VECTORS];
+    tile_cursor at;
     lanes_zero(s);
-    for (uint step = 0; step < STEPS; ++step) {
-        tile_step(v[step % HELD], x, x_outer, t, step, pivot);
+    tile_begin(&at, t);
+    for (uint step = 0; step < STEPS; ++step, tile_next(&at, t)) {
+        tile_step(v[step % HELD], x, x_outer, t, &at, pivot);
 #pragma unroll
         for (uint u = 0; u < ITEM_VECTORS; ++u)
             s[u] += v[step % HELD][u] - pivot;
@@ -67,9 +69,10 @@ __kernel void batch_norm_statistics_inner(__global const storage_t *x, ulong x_a
 
     lanes_zero(s);
     lanes_zero(q);
-    for (uint step = 0; step < STEPS; ++step) {
+    tile_begin(&at, t);
+    for (uint step = 0; step < STEPS; ++step, tile_next(&at, t)) {
         if (HELD == 1)
-            tile_step(v[0], x, x_outer, t, step, center);
+            tile_step(v[0], x, x_outer, t, &at, center);
         else
             tile_pad(v[step % HELD], t, step, center);
 #pragma unroll

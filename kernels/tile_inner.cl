@@ -28,8 +28,6 @@ typedef struct {
     uint channel, inner;
     uint first, count; /* the tile's first value and number of values */
     uint lane;         /* the item's first lane */
-    uint n, l;         /* where its first value lies */
-    int whole;         /* it is full, and its values are neighbours */
 } tile_place;
 
 tile_place tile_place_of(size_t pair, uint channels, uint inner, uint channel_count)
@@ -40,9 +38,6 @@ tile_place tile_place_of(size_t pair, uint channels, uint inner, uint channel_co
     t.first = (uint)(pair / channels) * TILE;
     t.count = min((uint)TILE, channel_count - t.first);
     t.lane = (uint)get_local_id(0) * ITEM_LANES;
-    t.n = t.first / inner;
-    t.l = t.first - t.n * inner;
-    t.whole = t.count == TILE && t.l + TILE <= inner;
     return t;
 }
 
@@ -53,52 +48,71 @@ __global const storage_t *tile_value(__global const storage_t *x, ulong outer, t
     return x + n * outer + (i - n * t.inner);
 }
 
-/* The item's lanes of a step, of a tile that is not whole: vectors where they lie in one line, else
-   one value after another; `pad` where the tile has none. */
-void tile_gather(accv v[ITEM_VECTORS], __global const storage_t *x, ulong outer, tile_place t,
-                 uint step, acc_t pad)
+/* A step of the tile, and where the item's first lane of it lies. */
+typedef struct {
+    uint step, n, l;
+} tile_cursor;
+
+INLINE void tile_begin(tile_cursor *c, tile_place t)
 {
-    uint e = step * LANES + t.lane;
-    const uint n = (t.first + e) / t.inner;
-    uint l = t.first + e - n * t.inner;
-    __global const storage_t *row = x + n * outer;
-#pragma unroll
-    for (uint u = 0; u < ITEM_VECTORS; ++u) {
+    c->step = 0;
+    c->n = (t.first + t.lane) / t.inner;
+    c->l = t.first + t.lane - c->n * t.inner;
+}
+
+INLINE void tile_next(tile_cursor *c, tile_place t)
+{
+    ++c->step;
+    for (c->l += LANES; c->l >= t.inner; c->l -= t.inner)
+        ++c->n;
+}
+
+/* Whether the item's lanes of the step all have a value, and these are neighbours. */
+INLINE int tile_is_run(const tile_cursor *c, tile_place t)
+{
+    return c->step * LANES + t.lane + ITEM_LANES <= t.count && c->l + ITEM_LANES <= t.inner;
+}
+
+/* The item's lanes of a step that are no run: vectors that are one, and single values; `pad` where
+   the tile has none. row is where the line begins. */
+void tile_gather(accv v[ITEM_VECTORS], __global const storage_t *row, ulong outer, tile_place t,
+                 uint e, uint l, acc_t pad)
+{
+    for (uint u = 0; u < ITEM_VECTORS; ++u, e += VEC) {
         if (e + VEC <= t.count && l + VEC <= t.inner) {
             v[u] = LOADV(row + l);
             l += VEC;
-        } else {
-            acc_t part[VEC];
-            for (uint j = 0; j < VEC; ++j) {
-                part[j] = e + j < t.count ? LOAD(row + l) : pad;
-                if (++l == t.inner) {
-                    l = 0;
-                    row += outer;
-                }
+            if (l == t.inner) {
+                l = 0;
+                row += outer;
             }
-            v[u] = VLOAD(part);
+            continue;
         }
-        if (l == t.inner) {
-            l = 0;
-            row += outer;
+        acc_t part[VEC];
+        for (uint j = 0; j < VEC; ++j) {
+            part[j] = e + j < t.count ? LOAD(row + l) : pad;
+            if (++l == t.inner) {
+                l = 0;
+                row += outer;
+            }
         }
-        e += VEC;
+        v[u] = VLOAD(part);
     }
 }
 
 /* Reads the item's lanes of a step; `pad` where the tile has no value. x is where the channel
    begins. */
 INLINE void tile_step(accv v[ITEM_VECTORS], __global const storage_t *x, ulong outer, tile_place t,
-               uint step, acc_t pad)
+                      const tile_cursor *c, acc_t pad)
 {
-    if (t.whole) {
-        __global const storage_t *at = x + t.n * outer + t.l + t.lane + step * LANES;
+    __global const storage_t *row = x + c->n * outer;
+    if (tile_is_run(c, t)) {
 #pragma unroll
         for (uint u = 0; u < ITEM_VECTORS; ++u)
-            v[u] = LOADV(at + u * VEC);
+            v[u] = LOADV(row + c->l + u * VEC);
     } else {
         accv gathered[ITEM_VECTORS];
-        tile_gather(gathered, x, outer, t, step, pad);
+        tile_gather(gathered, row, outer, t, c->step * LANES + t.lane, c->l, pad);
 #pragma unroll
         for (uint u = 0; u < ITEM_VECTORS; ++u)
             v[u] = gathered[u];
