@@ -120,7 +120,7 @@ device_tests += \
 	t/op/batch_norm_forward_test t/op/batch_norm_fused_places_test t/op/batch_norm_fused_test \
 	t/op/batch_norm_refused_test t/op/batch_norm_shape_test t/op/batch_norm_statistics_test \
 	t/op/batch_norm_strides_test \
-	t/op/cross_entropy_test \
+	t/op/copy_test t/op/cross_entropy_test \
 	t/op/elementwise_test t/op/linear_test t/op/pytorch_batch_norm_test \
 	t/op/pytorch_double_backward_test t/op/pytorch_stack_test \
 	t/op/sgd_test t/op/sync_test \
@@ -132,7 +132,7 @@ t_meta_batch_norm_meta_test_LDADD = $(LDADD) $(OPENCL_LIBS)
 # The lower floors, which need no device.
 unit_tests += t/unit/alloc_test t/unit/dtype_test t/unit/exact_moments_test \
 	t/unit/geometry_test t/unit/random_test \
-	t/unit/status_test t/unit/tensor_test t/unit/tuning_test
+	t/unit/status_test t/unit/tensor_test t/unit/tuning_test t/unit/walk_test
 
 # Graphs: networks as tables, from which both the reference and the library's graph are made.
 t_lib_libcheck_la_SOURCES += \

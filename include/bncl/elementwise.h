@@ -1,5 +1,5 @@
-/* Operations on tensors of any shape, element by element: activations, and the sum of two
-   tensors. */
+/* Operations on tensors of any shape, element by element: activations, the sum of two tensors, and
+   copies from any strides to any others. */
 #ifndef BNCL_ELEMENTWISE_H
 #define BNCL_ELEMENTWISE_H
 
@@ -64,6 +64,18 @@ BNCL_API bncl_status bncl_relu_backward(bncl_elementwise *op, bncl_queue *queue,
 BNCL_API bncl_status bncl_add(bncl_elementwise *op, bncl_queue *queue, const bncl_tensor *a,
                               const bncl_tensor *b, const bncl_tensor *z, const bncl_sync *sync,
                               bncl_error *err);
+
+/* y = x bit for bit, NaNs included: what PyTorch's contiguous() and copy_() are for. x and y: of
+   one shape and one dtype, which may be any that the library has and need not be op's; each with
+   strides or dense. x may have strides of 0, whose dims repeat one element; of y no two elements may
+   share a place, which is taken for granted where each stride clears all that the smaller ones
+   reach, and refused elsewhere. y may be x itself, else they must not overlap; two that both have
+   strides in one buffer may interleave, and are refused only if they begin in the same place. Reads
+   and writes are of neighbours where both tensors have them along the same dim. Enqueues and
+   returns. Errors: ARGUMENT, SHAPE, DTYPE, UNSUPPORTED (elements of y that share a place),
+   OPENCL. */
+BNCL_API bncl_status bncl_copy(bncl_elementwise *op, bncl_queue *queue, const bncl_tensor *x,
+                               const bncl_tensor *y, const bncl_sync *sync, bncl_error *err);
 
 BNCL_END_DECLS
 

@@ -1,4 +1,4 @@
-/* Activations and sums. */
+/* Activations, sums and copies. */
 #include <bncl/elementwise.h>
 
 #include "base/alloc.h"
@@ -7,10 +7,12 @@
 #include "ops/operand.h"
 #include "program/build.h"
 #include "program/tuning.h"
+#include "runtime/buffer.h"
 #include "runtime/context.h"
 #include "runtime/launch.h"
 #include "runtime/queue.h"
 #include "tensor/dtype.h"
+#include "tensor/walk.h"
 
 typedef enum elementwise_kernel {
     RELU_FORWARD,
@@ -18,6 +20,7 @@ typedef enum elementwise_kernel {
     ADD_FORWARD,
     ACTIVATION_FORWARD,
     ACTIVATION_BACKWARD,
+    COPY,
     KERNELS
 } elementwise_kernel;
 
@@ -32,6 +35,7 @@ static const struct {
     [ADD_FORWARD] = {"add_forward", 1},
     [ACTIVATION_FORWARD] = {"activation_forward", 4},
     [ACTIVATION_BACKWARD] = {"activation_backward", 4},
+    [COPY] = {"copy_strided", 1},
 };
 
 struct bncl_elementwise {
@@ -51,8 +55,13 @@ static unsigned vector_of(const bncl_elementwise *op, elementwise_kernel kernel)
 static bncl_status build(bncl_elementwise *op, elementwise_kernel kernel, bncl_error *err)
 {
     const char *dtype = bncli_dtype_facts_of(op->dtype)->macro;
-    const bncli_macro macros[] = {{"VEC", vector_of(op, kernel)}, {dtype, 1}};
-    return bncli_kernel_build(op->context, kernel_rows[kernel].name, macros, dtype != NULL ? 2 : 1,
+    bncli_macro macros[] = {{"VEC", vector_of(op, kernel)}, {dtype, 1}};
+    size_t count = dtype != NULL ? 2 : 1;
+    if (kernel == COPY) { /* which looks at no value: one program for all dtypes */
+        macros[1] = (bncli_macro){"VECTORS", op->tuning.vectors};
+        count = 2;
+    }
+    return bncli_kernel_build(op->context, kernel_rows[kernel].name, macros, count,
                               &op->kernels[kernel], err);
 }
 
@@ -91,6 +100,14 @@ void bncl_elementwise_destroy(bncl_elementwise *op)
     bncli_free(op);
 }
 
+static bncl_status check_count(size_t elements, bncl_error *err)
+{
+    if (elements > BNCLI_MAX_COUNT)
+        return bncli_fail(err, BNCL_ERROR_SHAPE, "expected at most 2^31 elements, got %zu",
+                          elements);
+    return BNCL_OK;
+}
+
 static bncl_status check(const bncl_elementwise *op, const bncl_queue *queue,
                          const bncli_operand *operands, size_t count, bncl_error *err)
 {
@@ -100,10 +117,7 @@ static bncl_status check(const bncl_elementwise *op, const bncl_queue *queue,
     const size_t elements = bncl_tensor_count(operands[0].tensor);
     for (size_t i = 0; i < count && status == BNCL_OK; ++i)
         status = bncli_operand_check_count(op->context, operands[i], op->dtype, elements, err);
-    if (status == BNCL_OK && elements > BNCLI_MAX_COUNT)
-        status =
-            bncli_fail(err, BNCL_ERROR_SHAPE, "expected at most 2^31 elements, got %zu", elements);
-    return status;
+    return status == BNCL_OK ? check_count(elements, err) : status;
 }
 
 /* Runs a kernel over `elements` elements, of which each work-item takes `share`; signals at once
@@ -161,6 +175,65 @@ bncl_status bncl_add(bncl_elementwise *op, bncl_queue *queue, const bncl_tensor 
 {
     const bncli_operand operands[] = {{a, "a"}, {b, "b"}, {z, "z"}};
     return run(op, ADD_FORWARD, queue, operands, BNCLI_COUNT(operands), sync, err);
+}
+
+static bncl_status check_copy(const bncl_elementwise *op, const bncl_queue *queue, bncli_operand x,
+                              bncli_operand y, bncl_error *err)
+{
+    if (op == NULL)
+        return bncli_fail(err, BNCL_ERROR_ARGUMENT, "op is NULL");
+    bncl_status status = bncli_queue_check(op->context, queue, err);
+    if (status == BNCL_OK)
+        status = bncli_tensor_check_strided(op->context, x.tensor, x.name, err);
+    if (status == BNCL_OK)
+        status = bncli_operand_check_strided(op->context, y, x.tensor->dtype, x.tensor->rank,
+                                             x.tensor->dims, err);
+    return status == BNCL_OK ? check_count(bncl_tensor_count(x.tensor), err) : status;
+}
+
+/* That no element is written twice, nor read where another is written. */
+static bncl_status check_walk(const bncli_walk *walk, bncli_operand x, bncli_operand y,
+                              bncl_error *err)
+{
+    if (!bncli_walk_is_injective(walk))
+        return bncli_fail(err, BNCL_ERROR_UNSUPPORTED, "%s: its elements overlap", y.name);
+    const bool same_begin =
+        x.tensor->buffer == y.tensor->buffer && x.tensor->offset == y.tensor->offset;
+    if (same_begin && !bncli_walk_stays(walk))
+        return bncli_fail(err, BNCL_ERROR_ARGUMENT,
+                          "%s overlaps %s: expected the same elements or none in common", y.name,
+                          x.name);
+    return bncli_operand_check_in_place(y, x, err);
+}
+
+bncl_status bncl_copy(bncl_elementwise *op, bncl_queue *queue, const bncl_tensor *x,
+                      const bncl_tensor *y, const bncl_sync *sync, bncl_error *err)
+{
+    const bncli_operand from = {x, "x"}, to = {y, "y"};
+    bncli_walk walk = {0};
+    bncli_error_clear(err);
+    bncl_status status = check_copy(op, queue, from, to, err);
+    if (status != BNCL_OK)
+        return status;
+    const size_t elements = bncl_tensor_count(x);
+    if (elements > 0) {
+        bncli_walk_of(x, y, &walk);
+        status = check_walk(&walk, from, to, err);
+    }
+    if (status != BNCL_OK)
+        return status;
+    const bncli_argument arguments[] = {
+        bncli_arg_walked(x, walk.from),
+        bncli_arg_walked(y, walk.to),
+        bncli_arg_uint(walk.dims[0]),
+        bncli_arg_uint(walk.dims[1]),
+        bncli_arg_uint(walk.dims[2]),
+        bncli_arg_uint(walk.dims[3]),
+        bncli_arg_uint(bncl_dtype_size(x->dtype)),
+        bncli_arg_uint(elements),
+    };
+    return launch(op, COPY, queue, elements, (size_t)vector_of(op, COPY) * op->tuning.vectors,
+                  arguments, BNCLI_COUNT(arguments), sync, err);
 }
 
 /* Activation, two operands of the op's dtype, and the mask, where one is given. */

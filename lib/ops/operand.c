@@ -10,6 +10,7 @@
 #include "runtime/queue.h"
 #include "tensor/dtype.h"
 #include "tensor/tensor.h"
+#include "tensor/walk.h"
 
 bncl_status bncli_queue_check(const bncl_context *context, const bncl_queue *queue, bncl_error *err)
 {
@@ -90,12 +91,21 @@ static bool is_same_place(const bncl_tensor *a, const bncl_tensor *b)
                                      : memcmp(a->strides, b->strides, sizeof a->strides) == 0);
 }
 
+/* Whether a tensor has elements among those of a dense one of its dtype. */
+static bool meets(const bncl_tensor *tensor, const bncl_tensor *dense)
+{
+    const size_t end = dense->offset + bncl_tensor_count(dense), first = tensor->offset;
+    if (!bncli_tensor_is_dense(dense) || bncl_tensor_count(tensor) == 0 || end <= first)
+        return false;
+    bncli_walk walk;
+    bncli_walk_of(tensor, tensor, &walk);
+    return bncli_walk_meets(&walk, dense->offset > first ? dense->offset - first : 0, end - first);
+}
+
 bncl_status bncli_operand_check_in_place(bncli_operand out, bncli_operand in, bncl_error *err)
 {
     const bncl_tensor *a = out.tensor, *b = in.tensor;
-    if (a->buffer != b->buffer || is_same_place(a, b) || !bncli_tensor_is_dense(a) ||
-        !bncli_tensor_is_dense(b) || a->offset + bncl_tensor_count(a) <= b->offset ||
-        b->offset + bncl_tensor_count(b) <= a->offset)
+    if (a->buffer != b->buffer || is_same_place(a, b) || (!meets(a, b) && !meets(b, a)))
         return BNCL_OK;
     return bncli_fail(err, BNCL_ERROR_ARGUMENT,
                       "%s overlaps %s: expected the same elements or none in common", out.name,

@@ -28,7 +28,7 @@ static const bncli_program_row
                               "batch_norm_double_backward_merge"}},
     double_backward_apply = {{"storage", "arithmetic", "lines",
                               "batch_norm_double_backward_apply"}},
-    elementwise = {{"storage", "elementwise"}},
+    copy = {{"storage", "copy"}}, elementwise = {{"storage", "elementwise"}},
     elementwise_activation = {{"storage", "mask", "activation", "elementwise_activation"}},
     linear_bias = {{"storage", "arithmetic", "linear_bias"}},
     cross_entropy = {{"storage", "arithmetic", "cross_entropy"}}, sgd = {{"storage", "sgd"}};
@@ -53,6 +53,7 @@ const bncli_kernel_row bncli_kernel_rows[] = {
     {"batch_norm_double_backward_rows", &double_backward_rows},
     {"batch_norm_double_backward_merge", &double_backward_merge},
     {"batch_norm_double_backward_apply", &double_backward_apply},
+    {"copy_strided", &copy},
     {"relu_forward", &elementwise},
     {"relu_backward", &elementwise},
     {"add_forward", &elementwise},

@@ -20,6 +20,8 @@ static cl_int set_argument(cl_kernel kernel, cl_uint *index, const bncli_argumen
     cl_int code = clSetKernelArg(kernel, (*index)++, sizeof mem, mem != NULL ? &mem : NULL);
     if (code == CL_SUCCESS)
         code = clSetKernelArg(kernel, (*index)++, sizeof offset, &offset);
+    if (argument->kind == BNCLI_ARGUMENT_WALKED && code == CL_SUCCESS)
+        code = clSetKernelArg(kernel, (*index)++, sizeof argument->strides, argument->strides);
     for (int i = 0; argument->kind == BNCLI_ARGUMENT_STRIDED && i < 2 && code == CL_SUCCESS; ++i) {
         const cl_ulong stride = argument->strides[i];
         code = clSetKernelArg(kernel, (*index)++, sizeof stride, &stride);

@@ -14,6 +14,7 @@
 typedef enum bncli_argument_kind {
     BNCLI_ARGUMENT_TENSOR,  /* two kernel arguments: __global pointer, ulong offset in elements */
     BNCLI_ARGUMENT_STRIDED, /* four: those, and two ulong strides in elements */
+    BNCLI_ARGUMENT_WALKED,  /* three: those, and a ulong4 of strides in elements */
     BNCLI_ARGUMENT_UINT,
     BNCLI_ARGUMENT_FLOAT,
     BNCLI_ARGUMENT_DOUBLE
@@ -23,7 +24,7 @@ typedef struct bncli_argument {
     bncli_argument_kind kind;
     bncl_buffer *buffer; /* NULL: the kernel gets a null pointer */
     uint64_t offset;
-    uint64_t strides[2];
+    uint64_t strides[4];
     uint32_t number;
     double real;
 } bncli_argument;
@@ -41,6 +42,15 @@ static inline bncli_argument bncli_arg_strided(const bncl_tensor *tensor, size_t
                             .buffer = tensor->buffer,
                             .offset = tensor->offset,
                             .strides = {outer, inner}};
+}
+
+/* `strides`: four of them. */
+static inline bncli_argument bncli_arg_walked(const bncl_tensor *tensor, const size_t *strides)
+{
+    return (bncli_argument){.kind = BNCLI_ARGUMENT_WALKED,
+                            .buffer = tensor->buffer,
+                            .offset = tensor->offset,
+                            .strides = {strides[0], strides[1], strides[2], strides[3]}};
 }
 
 static inline bncli_argument bncli_arg_buffer(bncl_buffer *buffer)

@@ -128,7 +128,8 @@ bncl_status bncli_geometry_strides(bncl_layout layout, const bncli_geometry *g,
             s.channel = g->inner;
         if (run != 1 || (g->inner == 1 && s.channel != 1))
             return bncli_fail(err, BNCL_ERROR_UNSUPPORTED,
-                              "%s: expected neighbours along the fastest dim, got a stride of %zu",
+                              "%s: expected neighbours along the fastest dim, got a stride of %zu; "
+                              "bncl_copy makes such a tensor",
                               name, run != 1 ? run : s.channel);
         if (!is_injective(g, &s))
             return bncli_fail(err, BNCL_ERROR_UNSUPPORTED, "%s: its elements overlap", name);

@@ -24,6 +24,14 @@ bool bncli_tensor_is_dense(const bncl_tensor *tensor)
     return true;
 }
 
+void bncli_tensor_strides(const bncl_tensor *tensor, size_t *out)
+{
+    const bool given = has_strides(tensor);
+    size_t dense = 1;
+    for (int i = tensor->rank; i-- > 0; dense *= tensor->dims[i])
+        out[i] = given ? tensor->strides[i] : dense;
+}
+
 bool bncli_tensor_end(const bncl_tensor *tensor, size_t *bytes)
 {
     size_t count, extent = 0, step;

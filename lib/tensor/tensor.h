@@ -11,6 +11,10 @@
    is in range. */
 bool bncli_tensor_is_dense(const bncl_tensor *tensor);
 
+/* The strides of all dims in elements, those of a dense tensor as well. Rank and size are in
+   range. */
+void bncli_tensor_strides(const bncl_tensor *tensor, size_t *out);
+
 /* The bytes from the buffer's begin to the tensor's end; false if they, or the number of elements,
    overflow. Rank and dtype are in range. */
 bool bncli_tensor_end(const bncl_tensor *tensor, size_t *bytes);

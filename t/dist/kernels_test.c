@@ -68,10 +68,10 @@ static bool has_word(const bncli_program_row *row, const char *word)
     return strstr(text, word) != NULL;
 }
 
-/* Vectors may be asked of the programs whose own source computes with them. */
+/* Vectors may be asked of the programs whose own source computes with them, or moves them. */
 static bool has_vectors(const bncli_program_row *row)
 {
-    return has_word(row, "accv");
+    return has_word(row, "accv") || has_word(row, "VLOAD");
 }
 
 static bool all(const bncli_program_row *row)
