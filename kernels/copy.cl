@@ -10,7 +10,8 @@
    both of 1 neighbouring work-items read and write neighbours along the fastest dim. Dense runs go
    by vectors, all else one by one. Places are 64-bit, counts 32-bit.
 
-   Traffic per element: `bytes` read, `bytes` written; with a stride whole lines of memory instead. */
+   Traffic per element: `bytes` read, `bytes` written; with strides, the lines of memory that the
+   elements lie in. */
 #ifndef VECTORS
 #define VECTORS 1
 #endif

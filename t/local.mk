@@ -117,7 +117,8 @@ device_tests += \
 	t/op/batch_norm_backward_test t/op/batch_norm_double_backward_dtypes_test \
 	t/op/batch_norm_double_backward_test \
 	t/op/batch_norm_dtypes_test t/op/batch_norm_edge_test \
-	t/op/batch_norm_forward_test t/op/batch_norm_fused_places_test t/op/batch_norm_fused_test \
+	t/op/batch_norm_forward_mode_test t/op/batch_norm_forward_test \
+	t/op/batch_norm_fused_places_test t/op/batch_norm_fused_test \
 	t/op/batch_norm_refused_test t/op/batch_norm_shape_test t/op/batch_norm_statistics_test \
 	t/op/batch_norm_strides_test \
 	t/op/copy_test t/op/cross_entropy_test \
@@ -256,6 +257,7 @@ EXTRA_DIST += \
 	t/pytorch/double_backward.py \
 	t/pytorch/error_cases.py \
 	t/pytorch/expect.py \
+	t/pytorch/forward_mode.py \
 	t/pytorch/graph.py \
 	t/pytorch/graph_cases.py \
 	t/pytorch/library.py \

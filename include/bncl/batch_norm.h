@@ -75,9 +75,9 @@ BNCL_API size_t bncl_batch_norm_mask_bytes(const bncl_batch_norm *plan);
    others but the mask are [C], f32 (f64 with x of f64). Tensors with a NULL buffer are absent.
 
    x, y and residual may have strides, each its own: padding between rows or samples, a slice of the
-   channels. The fastest dim must be dense; dims before the channel's must lie evenly, as in one dim
-   of them all. y may be x itself (in place), which a later backward call then lacks, or residual;
-   else they must not overlap. */
+   channels. The fastest dim must be dense, and dims before the channel's must lie evenly, as in one
+   dim of them all; of others bncl_copy (elementwise.h) makes such tensors. y may be x itself (in
+   place), which a later backward call then lacks, or residual; else they must not overlap. */
 typedef struct bncl_batch_norm_forward {
     bncl_tensor x;            /* in */
     bncl_tensor y;            /* out */
@@ -204,6 +204,13 @@ typedef struct bncl_batch_norm_double_backward {
    depend on x, ∂Σ(v·x̂)/∂xᵢ = invstd·P(v)ᵢ. Of the statistics as given, |error| is within 30
    roundings of dx, 17 of ddy and 20 of dgamma, with every term of the formulas taken positive and
    whatever n is; f16 and bf16 have one more, their own, at the store.
+
+   ddy is also y's forward-mode derivative, a Jacobian-vector product: dx, dgamma and dbeta are dy's
+   products with the transposed Jacobians of y, so that what goes on to dy is
+     ∂y/∂x·ddx + ∂y/∂gamma·ddgamma + ∂y/∂beta·ddbeta
+   which torch.autograd.forward_ad gives y for tangents ddx, ddgamma and ddbeta of x, gamma and beta
+   (absent ones are zeros). dy takes no part in it: where there is none, x will do. The tangent of
+   what was added as a residual adds to it.
 
    Overwrites its outputs, or adds to them; an empty batch has a dgamma of zeros. Enqueues and
    returns; but a plan's first double backward call, through either function, builds the kernels

@@ -67,13 +67,12 @@ BNCL_API bncl_status bncl_add(bncl_elementwise *op, bncl_queue *queue, const bnc
 
 /* y = x bit for bit, NaNs included: what PyTorch's contiguous() and copy_() are for. x and y: of
    one shape and one dtype, which may be any that the library has and need not be op's; each with
-   strides or dense. x may have strides of 0, whose dims repeat one element; of y no two elements may
-   share a place, which is taken for granted where each stride clears all that the smaller ones
-   reach, and refused elsewhere. y may be x itself, else they must not overlap; two that both have
-   strides in one buffer may interleave, and are refused only if they begin in the same place. Reads
-   and writes are of neighbours where both tensors have them along the same dim. Enqueues and
-   returns. Errors: ARGUMENT, SHAPE, DTYPE, UNSUPPORTED (elements of y that share a place),
-   OPENCL. */
+   strides or dense. x may have strides of 0 among others: their dims repeat one element. No two
+   elements of y may share a place: each of its strides must clear all that the smaller ones reach.
+   y may be x itself, else they must not overlap; two that both have strides in one buffer may
+   interleave, and are refused only if they begin in the same place. Reads and writes are of
+   neighbours where both tensors have them along the same dim. Enqueues and returns. Errors:
+   ARGUMENT, SHAPE, DTYPE, UNSUPPORTED (elements of y that share a place), OPENCL. */
 BNCL_API bncl_status bncl_copy(bncl_elementwise *op, bncl_queue *queue, const bncl_tensor *x,
                                const bncl_tensor *y, const bncl_sync *sync, bncl_error *err);
 

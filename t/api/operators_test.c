@@ -84,6 +84,46 @@ static bncl_status add(void *of, bncl_error *err)
     return bncl_add(args->elementwise, args->run.queue, t[0], t[1], t[2], args->run.sync, err);
 }
 
+static bncl_status copy(void *of, bncl_error *err)
+{
+    op_args *args = of;
+    const bncl_tensor *const *t = args->tensors;
+    return bncl_copy(args->elementwise, args->run.queue, t[0], t[1], args->run.sync, err);
+}
+
+/* Of any shape and dtype, as long as x and y are alike; and where no element is written twice, nor
+   read where another is written. */
+static void copy_run(api *a, api_call *call)
+{
+    static const char *const names[] = {"x", "y"};
+    op_args *args = call->args;
+    api_refuses_run(a, call);
+    api_refuses_null(call, &args->elementwise, "op");
+    for (int i = 0; i < 2; ++i) {
+        args->held[i] = api_matrix(a, rows, classes);
+        api_refuses_null(call, &args->tensors[i], names[i]);
+    }
+    api_refuses_tensors(a, call, &args->held[0], "x", API_ANY_SHAPE | API_ANY_DTYPE);
+    api_refuses_tensors(a, call, &args->held[1], "y", 0);
+    bncl_tensor bad = args->held[0];
+    bad.dtype = BNCL_I32;
+    api_refuses_bytes(call, &args->held[0], &bad, sizeof bad, BNCL_ERROR_DTYPE,
+                      "y: expected i32, got f32");
+    bad = args->held[0];
+    bad.dims[1] = classes - 1;
+    api_refuses_bytes(call, &args->held[0], &bad, sizeof bad, BNCL_ERROR_SHAPE,
+                      "y: expected [3, 3], got [3, 4]");
+    bad = args->held[1];
+    bad.strides[0] = bad.strides[1] = 1;
+    api_refuses_bytes(call, &args->held[1], &bad, sizeof bad, BNCL_ERROR_UNSUPPORTED,
+                      "y: its elements overlap");
+    bad = args->held[0];
+    ++bad.offset;
+    api_refuses_bytes(call, &args->held[1], &bad, sizeof bad, BNCL_ERROR_ARGUMENT, "y overlaps x");
+    device_untouched(a->d, "y", &args->held[1]);
+    api_accepts(call);
+}
+
 static void elementwise_run(api *a, api_call *call, const char *const *names, int count)
 {
     op_args *args = call->args;
@@ -117,6 +157,7 @@ static void elementwise(void **state)
     api_call forward = {.function = "bncl_relu_forward", .run = relu_forward, .args = &args};
     api_call backward = {.function = "bncl_relu_backward", .run = relu_backward, .args = &args};
     api_call sum = {.function = "bncl_add", .run = add, .args = &args};
+    api_call copying = {.function = "bncl_copy", .run = copy, .args = &args};
     api_output(&create, "out", &args.made_elementwise, sizeof args.made_elementwise);
     api_refuses_null(&create, &args.context, "context");
     api_refuses_null(&create, &args.out_elementwise, "out");
@@ -133,6 +174,7 @@ static void elementwise(void **state)
     elementwise_run(a, &forward, forward_names, 2);
     elementwise_run(a, &backward, backward_names, 3);
     elementwise_run(a, &sum, add_names, 3);
+    copy_run(a, &copying);
 }
 
 /* ---- cross entropy ---- */

@@ -1,5 +1,6 @@
 /* Faults under the operators besides batch norm: elementwise, cross entropy, SGD. */
 #include <math.h>
+#include <string.h>
 
 #include "fault/faults.h"
 #include "lib/generate.h"
@@ -181,6 +182,16 @@ static bncl_status add(void *of, bncl_error *err)
     return bncl_add(w->elementwise, w->d->queue, &w->in[0], &w->in[1], &w->out, &w->sync, err);
 }
 
+/* in[0], transposed. */
+static bncl_status copy(void *of, bncl_error *err)
+{
+    world *w = of;
+    const size_t strides[] = {1, rows};
+    bncl_tensor x = w->in[0];
+    memcpy(x.strides, strides, sizeof strides);
+    return bncl_copy(w->elementwise, w->d->queue, &x, &w->out, &w->sync, err);
+}
+
 static bncl_status activation_forward(void *of, bncl_error *err)
 {
     world *w = of;
@@ -211,6 +222,7 @@ static void elementwise(void **state)
     try_run(w, "bncl_relu_forward", relu_forward);
     try_run(w, "bncl_relu_backward", relu_backward);
     try_run(w, "bncl_add", add);
+    try_run(w, "bncl_copy", copy);
     try_run(w, "bncl_activation_forward", activation_forward);
     try_run(w, "bncl_activation_backward", activation_backward);
 }

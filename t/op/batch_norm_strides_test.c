@@ -262,7 +262,9 @@ static void refuse_strides(device *d, bncl_layout layout, int rank, const size_t
 static void refused(void **state)
 {
     device *d = device_of(state);
-    refuse_strides(d, BNCL_LAYOUT_NC, 2, (const size_t[]){8, 2}, "x: expected neighbours");
+    refuse_strides(d, BNCL_LAYOUT_NC, 2, (const size_t[]){8, 2},
+                   "x: expected neighbours along the fastest dim, got a stride of 2; bncl_copy "
+                   "makes such a tensor");
     refuse_strides(d, BNCL_LAYOUT_NC, 2, (const size_t[]){3, 1}, "x: its elements overlap");
     refuse_strides(d, BNCL_LAYOUT_NCL, 3, (const size_t[]){40, 10, 2}, "expected neighbours");
     refuse_strides(d, BNCL_LAYOUT_NCL, 3, (const size_t[]){40, 4, 1}, "its elements overlap");
@@ -302,8 +304,13 @@ static void overlaps_and_other_calls(void **state)
     device_refused(d, bncl_batch_norm_forward_train(plan, d->queue, &args, NULL, &d->err),
                    BNCL_ERROR_ARGUMENT, "y overlaps x");
     const size_t dims[] = {6, 5}, strides[] = {7, 1};
-    const bncl_tensor strided = device_strided(d, BNCL_F32, 2, dims, strides, NULL);
-    device_refused(d, bncl_tensor_fill(d->queue, &strided, 1.0, NULL, &d->err),
+    const bncl_tensor padded = device_strided(d, BNCL_F32, 2, dims, strides, NULL);
+    args.x = args.y = padded;
+    memset(args.y.strides, 0, sizeof args.y.strides); /* and dense, from the same place on */
+    device_refused(d, bncl_batch_norm_forward_train(plan, d->queue, &args, NULL, &d->err),
+                   BNCL_ERROR_ARGUMENT, "y overlaps x");
+    device_untouched(d, "x", &padded);
+    device_refused(d, bncl_tensor_fill(d->queue, &padded, 1.0, NULL, &d->err),
                    BNCL_ERROR_UNSUPPORTED, "expected a dense tensor, got strides");
 }
 

@@ -20,20 +20,20 @@ def arriving_of(norm):
             for name, like in likes.items()}
 
 
-def run(device, norm, arriving):
-    """dx, ddy and dgamma as float64."""
+def run(device, norm, arriving, dy, names=NAMES):
+    """The results of those names as float64."""
     with device.case():
         made = Run(device, norm)
         plan = made.plan()
         for batch in norm.batches:
             made.forward(plan, batch)
         vectors = {name: made.vector(arriving[name]) for name in ("ddgamma", "ddbeta")}
-        outputs = {name: made.place(name, torch.full_like(norm.dy, NEVER))
-                   for name in ("dx", "ddy")}
-        if norm.gamma is not None:
+        outputs = {name: made.place(name, torch.full_like(dy, NEVER))
+                   for name in ("dx", "ddy") if name in names}
+        if norm.gamma is not None and "dgamma" in names:
             outputs["dgamma"] = made.vector(made.unwritten())
         args = made.args("bncl_batch_norm_double_backward", {
-            "x": made.place("x", norm.batches[-1]), "dy": made.place("dy", norm.dy),
+            "x": made.place("x", norm.batches[-1]), "dy": made.place("dy", dy),
             "gamma": made.gamma, "running_mean": made.running[0], "running_var": made.running[1],
             "save_mean": made.saved[0], "save_mean_lo": made.saved[1],
             "save_invstd": made.saved[2], "ddx": made.place("ddx", arriving["ddx"]),
@@ -83,10 +83,8 @@ def of_function(norm, function):
     return call
 
 
-def differences(device, norm, call):
-    arriving = arriving_of(norm)
-    results = run(device, norm, arriving)
-    expected = expected_of(norm, call, arriving)
+def compared(norm, arriving, results, expected, called="double backward's %s"):
+    """Lines that say what is not within its bound; `called`: what a result is called in them."""
     limits = Bounds(norm, {})
     wide = {name: torch.zeros(norm.channels, dtype=torch.float64) if values is None
             else widened(values) for name, values in arriving.items()}
@@ -95,6 +93,12 @@ def differences(device, norm, call):
     found = []
     for name, value in expected.items():
         value = overflowing(results[name], value, allowed[name], limits.row)
-        found.append(difference("double backward's " + name, results[name], value, allowed[name],
-                                "%s double backward's %s" % (norm.dtype, name)))
+        found.append(difference(called % name, results[name], value, allowed[name],
+                                "%s %s" % (norm.dtype, called % name)))
     return [line for line in found if line]
+
+
+def differences(device, norm, call):
+    arriving = arriving_of(norm)
+    results = run(device, norm, arriving, norm.dy)
+    return compared(norm, arriving, results, expected_of(norm, call, arriving))

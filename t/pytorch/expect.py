@@ -181,7 +181,7 @@ class Bounds:
         found = {name: bounds.double_backward(name, frozen, least[name], most[name], row)
                  + 3.0 * self._theirs(apart[name]) for name in least}
         narrow = {name: bounds.stored(self._whole(found[name]), expected[name], row)
-                  for name in ("dx", "ddy")}
+                  for name in ("dx", "ddy") if name in expected}
         return dict(found, **narrow)
 
     def _running(self, old, batch_values, batch_bounds):

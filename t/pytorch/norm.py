@@ -6,6 +6,7 @@ from typing import Optional
 
 import torch
 
+from device import words_of
 from offered import DTYPES
 
 # What outputs hold before they are written; finite, so that a kernel that adds to it shows.
@@ -50,6 +51,7 @@ class Norm:
     training: bool = True
     updates: bool = True  # training updates the running statistics (track_running_stats)
     places: dict = dataclasses.field(default_factory=dict)  # of x, y, dy, dx
+    copied: bool = False  # bncl_copy makes x dense before the calls
     in_place: bool = False  # y in the place of x
     dx_place: str = "own"  # or "x" or "dy"
     apart: bool = False  # new running statistics go to tensors of their own
@@ -111,7 +113,20 @@ class Run:
 
     def place(self, name, values):
         place = self.norm.places.get(name, Place())
-        return self.device.place(values, place.strides, place.before, place.after)
+        placed = self.device.place(values, place.strides, place.before, place.after)
+        return self.copy(placed, values) if name == "x" and self.norm.copied else placed
+
+    def copy(self, placed, values):
+        """As Tensor.contiguous() does, on the device."""
+        op = self.device.create("bncl_elementwise_create", "bncl_elementwise_destroy",
+                                self.device.context, self.device.dtype_code(self.norm.dtype))
+        dense = self.device.place(torch.full_like(values, NEVER), before=3, after=2)
+        self.device.call("bncl_copy", op, self.device.queue, ctypes.byref(placed.tensor),
+                         ctypes.byref(dense.tensor), None)
+        for copy in (placed, dense):
+            if not torch.equal(words_of(copy.read()), words_of(values)):
+                raise AssertionError("bncl_copy: other bits")
+        return dense
 
     def plan(self):
         norm = self.norm

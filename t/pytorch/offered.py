@@ -37,13 +37,10 @@ DOUBLE_BACKWARD_DTYPES = ("f32", "f64", "f16", "bf16")
 # What else of PyTorch is known not to be offered.
 DOUBLE_BACKWARD = "double backward"
 GRAPH_DTYPE = "a graph of another dtype than f32"
-FORWARD_MODE = "forward-mode derivative"
-LOOSE_ELEMENTS = "a stride along the fastest dim"
 OTHER_DTYPE = "loading a state dict of another dtype"
 
-
 # Public functions by whose names it would be offered; this module must then be told.
-SIGNS = {DOUBLE_BACKWARD: "double_backward", FORWARD_MODE: "forward_mode|jvp|tangent"}
+SIGNS = {DOUBLE_BACKWARD: "double_backward"}
 
 
 def stale_signs(functions):
