@@ -6,7 +6,7 @@
 
 static const bncli_program_row
     statistics_inner = {{"storage", "arithmetic", "merge_order", "tile_inner",
-                         "batch_norm_statistics_inner"}},
+                         "tile_moments", "batch_norm_statistics_inner"}},
     statistics_rows = {{"storage", "arithmetic", "merge_order", "moments",
                         "batch_norm_statistics_rows"}},
     statistics_merge = {{"storage", "arithmetic", "merge_order", "moments",

@@ -1,0 +1,85 @@
+/* Mean and M2 of a tile (see tile_inner.cl), by two passes over it: the mean about the tile's first
+   value, then sums about that mean. */
+#ifndef TILES_PER_GROUP
+#define TILES_PER_GROUP 1
+#endif
+
+/* A lone work-item finds a tile in L1 when it passes over it again; one of several holds its lanes
+   in registers. */
+#define HELD (LANE_ITEMS == 1 ? 1 : STEPS)
+
+/* Of one tile: its mean, the mean's rounding error, M2. */
+typedef struct {
+    acc_t hi, lo, m2;
+} tile_moment;
+
+/* Puts `pad` where the tile has no value. */
+void tile_pad(accv v[ITEM_VECTORS], tile_place t, uint step, acc_t pad)
+{
+    if (t.count == TILE)
+        return;
+    for (uint u = 0; u < ITEM_VECTORS; ++u) {
+        acc_t part[VEC];
+        VSTORE(v[u], part);
+        for (uint j = 0; j < VEC; ++j)
+            if (step * LANES + t.lane + u * VEC + j >= t.count)
+                part[j] = pad;
+        v[u] = VLOAD(part);
+    }
+}
+
+/* The mean of a tile that holds an infinity, a NaN or a sum that overflows: plain, in order. */
+acc_t tile_plain_mean(__global const storage_t *x, ulong outer, tile_place t)
+{
+    acc_t sum = 0.0f;
+    for (uint e = 0; e < t.count; ++e)
+        sum += LOAD(tile_value(x, outer, t, t.first + e));
+    return divide(sum, (acc_t)t.count);
+}
+
+/* x is where the channel begins. All of the work-group's items must come here together; the tile's
+   first item has the result. scratch: see lanes_sum. */
+INLINE void tile_moments(tile_moment *out, __global const storage_t *x, ulong outer, tile_place t,
+                         __local acc_t *scratch)
+{
+    const acc_t pivot = LOAD(tile_value(x, outer, t, t.first));
+    accv v[HELD][ITEM_VECTORS], s[ITEM_VECTORS], q[ITEM_VECTORS];
+    tile_cursor at;
+    lanes_zero(s);
+    tile_begin(&at, t);
+    for (uint step = 0; step < STEPS; ++step, tile_next(&at, t)) {
+        tile_step(v[step % HELD], x, outer, t, &at, pivot);
+#pragma unroll
+        for (uint u = 0; u < ITEM_VECTORS; ++u)
+            s[u] += v[step % HELD][u] - pivot;
+    }
+    const acc_t center = pivot + divide(lanes_sum(s, scratch), (acc_t)t.count);
+
+    lanes_zero(s);
+    lanes_zero(q);
+    tile_begin(&at, t);
+    for (uint step = 0; step < STEPS; ++step, tile_next(&at, t)) {
+        if (HELD == 1)
+            tile_step(v[0], x, outer, t, &at, center);
+        else
+            tile_pad(v[step % HELD], t, step, center);
+#pragma unroll
+        for (uint u = 0; u < ITEM_VECTORS; ++u) {
+            const accv d = v[step % HELD][u] - center;
+            s[u] += d;
+            q[u] = fma(d, d, q[u]);
+        }
+    }
+    const acc_t s_all = lanes_sum(s, scratch);
+    const acc_t q_all = lanes_sum(q, scratch);
+    const acc_t shift = divide(s_all, (acc_t)t.count);
+    const acc_t m2 = fma(-s_all, shift, q_all);
+    out->hi = center + shift;
+    out->lo = shift - (out->hi - center);
+    out->m2 = m2 < 0.0f ? 0.0f : m2;
+    if (t.lane == 0 && (!isfinite(out->hi) || !isfinite(s_all))) {
+        out->hi = tile_plain_mean(x, outer, t);
+        out->lo = 0.0f;
+        out->m2 = NAN;
+    }
+}
