@@ -64,11 +64,47 @@ accv leaf_plain_mean(__global const storage_t *x, ulong outer, uint rows, uint h
     return sum * reciprocal((acc_t)rows);
 }
 
-moments leaf_moments(__global const storage_t *x, ulong outer, uint rows, uint have)
+/* Adds a row's vectors, each less its pivot; `channels` are left of it. */
+INLINE void row_add(accv sum[CHANNEL_VECTORS], __global const storage_t *row, uint channels,
+                    accv pivot[CHANNEL_VECTORS])
 {
-    const accv pivot = load_some(x, have);
+#pragma unroll
+    for (uint u = 0; u < CHANNEL_VECTORS; ++u)
+        sum[u] += load_some(row + u * VEC, left(channels, u * VEC)) - pivot[u];
+}
+
+/* The first means of a leaf's channels: all of a row's vectors before the next row, since that is
+   how they lie in memory; what follows finds them in L1. */
+INLINE void leaf_centers(accv center[CHANNEL_VECTORS], __global const storage_t *x, ulong outer,
+                         uint rows, uint channels)
+{
+    accv k0[CHANNEL_VECTORS], k1[CHANNEL_VECTORS], k2[CHANNEL_VECTORS], k3[CHANNEL_VECTORS];
+#pragma unroll
+    for (uint u = 0; u < CHANNEL_VECTORS; ++u) {
+        center[u] = load_some(x + u * VEC, left(channels, u * VEC));
+        k0[u] = k1[u] = k2[u] = k3[u] = 0.0f;
+    }
+    uint r = 0;
+    for (; r + 4 <= rows; r += 4, x += 4 * outer) {
+        row_add(k0, x, channels, center);
+        row_add(k1, x + outer, channels, center);
+        row_add(k2, x + 2 * outer, channels, center);
+        row_add(k3, x + 3 * outer, channels, center);
+    }
+    if (r < rows)
+        row_add(k0, x, channels, center);
+    if (r + 1 < rows)
+        row_add(k1, x + outer, channels, center);
+    if (r + 2 < rows)
+        row_add(k2, x + 2 * outer, channels, center);
     const acc_t weight = reciprocal((acc_t)rows);
-    const accv center = pivot + leaf_sums_about(x, outer, rows, have, pivot).s * weight;
+#pragma unroll
+    for (uint u = 0; u < CHANNEL_VECTORS; ++u)
+        center[u] += ((k0[u] + k1[u]) + (k2[u] + k3[u])) * weight;
+}
+
+moments leaf_moments(__global const storage_t *x, ulong outer, uint rows, uint have, accv center)
+{
     const leaf_sums sums = leaf_sums_about(x, outer, rows, have, center);
     moments m = moments_about(rows, center, sums.s, sums.q);
     if (ANY(!isfinite(m.hi)) || ANY(!isfinite(sums.s))) {
@@ -93,16 +129,17 @@ __kernel void batch_norm_statistics_rows(__global const storage_t *x, ulong x_at
     x += x_at + first_row * x_outer + first_channel * x_channel;
 
     moments all[CHANNEL_VECTORS];
-    for (uint r = 0; r < rows; r += LEAF)
+    for (uint r = 0; r < rows; r += LEAF, x += LEAF * x_outer) {
+        const uint count = min((uint)LEAF, rows - r);
+        accv center[CHANNEL_VECTORS];
+        leaf_centers(center, x, x_outer, count, channels - first_channel);
 #pragma unroll
         for (uint u = 0; u < CHANNEL_VECTORS; ++u) {
             const uint have = left(channels, first_channel + u * VEC);
-            if (have == 0)
-                break;
-            const moments leaf = leaf_moments(x + r * x_outer + u * VEC, x_outer,
-                                              min((uint)LEAF, rows - r), have);
+            const moments leaf = leaf_moments(x + u * VEC, x_outer, count, have, center[u]);
             all[u] = r == 0 ? leaf : moments_merge(all[u], leaf);
         }
+    }
 
     const size_t pairs = (size_t)tiles * channels;
     partial += partial_at + (size_t)tile * channels + first_channel;
