@@ -249,6 +249,7 @@ PYTORCH_INTERPRETER = /usr/bin/python3
 PYTORCH_DEVICE = pocl
 PYTORCH_OPTIONS =
 EXTRA_DIST += \
+	t/pytorch/activation.py \
 	t/pytorch/bounds.py \
 	t/pytorch/check_pytorch.py \
 	t/pytorch/compare.py \

@@ -64,19 +64,47 @@ def dx_batch(scale, dy, mean_dy, xhat, mean_dy_xhat, row):
     return ((SUM + 10.0) * row.unit + 2.0 * relative_invstd(row)) * scale.abs() * terms
 
 
+def moved(scale, terms, row):
+    """What dx changes by where dy, behind an activation, is off by a rounding; `terms`: as in
+    dx_batch, of what dy is off by."""
+    return (1.0 + 16.0 * row.unit) * scale.abs() * terms
+
+
 def dx_frozen(dx, row):
     """dx = dy·scale: seven roundings."""
     return gamma(7, row) * dx.abs()
 
 
-def added(bound, total, row):
-    """A gradient that was added to what was there: one rounding, and one of PyTorch's own."""
-    return bound * (1.0 + row.unit) + (row.unit + 2.0**-53) * total.abs()
+def rounded(bound, value, row):
+    """A sum or a product of what may be off by the bound: one rounding, and one of PyTorch's
+    own."""
+    return bound * (1.0 + row.unit) + (row.unit + 2.0**-53) * value.abs()
 
 
 def stored(bound, value, row):
-    """Narrow types round once, at the store."""
-    return bound + row.storage * (value.abs() + bound) + row.tiny
+    """Narrow types round once, at the store, what is not exact and theirs already."""
+    exact = (bound == 0.0) & (value.to(row.torch).double() == value)
+    return torch.where(exact, 0.0, bound + row.storage * (value.abs() + bound) + row.tiny)
+
+
+def activated(bound, y, passes, decided, activation, row):
+    """y of an activation whose argument may be off by the bound: as much, where the gradient
+    passes; by what the slope makes of it, where it does not; where that is not decided, by the
+    larger. What does not pass is a product or a bound of HARDTANH, rounded and stored."""
+    stopped = abs(activation.stopped)
+    slope = torch.where(decided, stopped, max(1.0, stopped))
+    beside = torch.where(slope == 0.0, 0.0, slope * bound)
+    if activation.kind == "leaky_relu":
+        beside = rounded(beside, y, row)
+    if activation.kind != "relu":
+        beside = stored(beside, y, row)
+    return torch.where(decided & passes, bound, beside)
+
+
+def at_kink(magnitude, row):
+    """As near to a kink as a few roundings of the dtype; `magnitude` of what was added up. What
+    lies further off must be decided, but for a few: else a bound has come to allow too much."""
+    return max(64.0 * row.unit, 8.0 * row.storage) * (1.0 + magnitude)
 
 
 def pytorch(n, magnitude, row):

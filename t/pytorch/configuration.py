@@ -5,10 +5,12 @@ import random
 
 import torch
 
+from activation import Activation
 from norm import CHANNEL, Norm, Place, from_channels_second
 from offered import DTYPES
 
 NAN, INF = float("nan"), float("inf")
+PLACED = ("x", "y", "residual", "dy", "dx", "dresidual")
 SPECIALS = {"none": None, "nan": NAN, "inf": INF, "-inf": -INF}
 
 
@@ -38,21 +40,34 @@ class Configuration:
     dy_scale: float = 1.0
     constant: bool = False  # one value fills the last channel
     special: str = "none"  # a value of the middle channel
-    gradients: str = "dx"  # "dx+dgamma+dbeta", "" for none
+    residual: bool = False
+    residual_scale: float = 1.0
+    activation: str = "none"  # or one of Activation.KINDS
+    slope: float = 0.01  # of leaky_relu
+    low: float = -1.0  # of hardtanh
+    high: float = 1.0
+    mask: bool = True  # always there where gradients are
+    gradients: str = "dx"  # "dx+dresidual+dgamma+dbeta", "" for none
+    y_place: str = "own"  # or "x" or "residual"
     dx_place: str = "own"  # or "x" or "dy"
-    in_place: bool = False
+    dresidual_place: str = "own"  # likewise
     apart: bool = False
     add_dx: bool = False
+    add_dresidual: bool = False
     add_parameters: bool = False
     # Padding: elements between rows, and more between samples; below 0: samples within channels.
     x_padding: int = 0
     y_padding: int = 0
+    residual_padding: int = 0
     dy_padding: int = 0
     dx_padding: int = 0
+    dresidual_padding: int = 0
     x_offset: int = 0  # elements in the buffer before the first
     y_offset: int = 0
+    residual_offset: int = 0
     dy_offset: int = 0
     dx_offset: int = 0
+    dresidual_offset: int = 0
 
     def line(self):
         """What is not as by default: "layout=NCL,width=7,gamma=1"."""
@@ -93,12 +108,36 @@ class Configuration:
             made.cumulative = made.apart = False
         if self.cumulative:
             made.momentum = 0.1
-        if self.add_dx:
-            made.dx_place = "own"
         wanted = self.gradients.split("+")
-        absent = {"dgamma": not self.gamma, "dbeta": not self.beta}
+        absent = {"dgamma": not self.gamma, "dbeta": not self.beta, "dresidual": not self.residual}
         made.gradients = "+".join(name for name in wanted if not absent.get(name))
+        made._normal_fusion()
+        made._normal_places()
         return made
+
+    def _normal_fusion(self):
+        if not self.residual:
+            self.residual_scale, self.residual_padding, self.residual_offset = 1.0, 0, 0
+        if "dresidual" not in self.gradients:
+            self.add_dresidual, self.dresidual_padding, self.dresidual_offset = False, 0, 0
+        if self.activation != "leaky_relu":
+            self.slope = 0.01
+        if self.activation != "hardtanh":
+            self.low, self.high = -1.0, 1.0
+        if not self.low < self.high:
+            self.low = self.high - 2.0
+        if self.activation == "none" or self.gradients:
+            self.mask = True
+
+    def _normal_places(self):
+        """What is added to lies in its own place; dx and dresidual do not share one."""
+        if self.y_place == "residual" and not self.residual:
+            self.y_place = "own"
+        if self.add_dx or "dx" not in self.gradients:
+            self.dx_place = "own"
+        if self.add_dresidual or self.dresidual_place == self.dx_place or (
+                "dresidual" not in self.gradients):
+            self.dresidual_place = "own"
 
 
 def strides_of(configuration, padding):
@@ -164,11 +203,25 @@ class Data:
             x[middle] = SPECIALS[c.special]
         return self._values(x)
 
+    def _activation(self):
+        """With the numbers that the library rounds to f32, unless x is of f64."""
+        c = self.c
+        if c.activation == "none":
+            return None
+        numbers = torch.tensor([c.slope, c.low, c.high], dtype=torch.float64)
+        return Activation(c.activation, *numbers.to(self.parameters).tolist())
+
+    def _before(self, there):
+        """What a gradient of x's shape is added to."""
+        before = self._values(self._normal(*self.c.shape()) * self.c.dy_scale)
+        return before if there else None
+
     def norm(self):
         c = self.c
         batches = [self.x() for _ in range(c.batches)]
         dy = self._values((self._normal(*c.shape()) + 0.25) * c.dy_scale)
-        dx_before = self._values(self._normal(*c.shape()) * c.dy_scale)
+        dx_before, dresidual_before = self._before(c.add_dx), self._before(c.add_dresidual)
+        residual = self._values(self._normal(*c.shape()) * c.residual_scale)
         gamma, beta = self._uniform(c.channels) * 3.0 - 1.5, self._normal(c.channels)
         gamma = gamma * c.gamma_scale
         mean = self.mean + 0.5 * c.scale * self._normal(c.channels)
@@ -182,13 +235,15 @@ class Data:
             running_mean=self._vector(mean, tracked), running_var=self._vector(var, tracked),
             counter=c.counter if tracked else None, eps=c.eps,
             momentum=None if c.cumulative else c.momentum, training=c.training,
-            updates=c.running != "kept", in_place=c.in_place, dx_place=c.dx_place, apart=c.apart,
-            gradients=gradients, dx_before=dx_before if c.add_dx else None,
+            updates=c.running != "kept", residual=residual if c.residual else None,
+            activation=self._activation(), writes_mask=c.mask, y_place=c.y_place,
+            dx_place=c.dx_place, dresidual_place=c.dresidual_place, apart=c.apart,
+            gradients=gradients, dx_before=dx_before, dresidual_before=dresidual_before,
             parameters_before=tuple(map(self._vector, before)) if c.add_parameters else None,
             places={
                 name: Place(strides_of(c, getattr(c, name + "_padding")),
                             getattr(c, name + "_offset"), 2)
-                for name in ("x", "y", "dy", "dx")
+                for name in PLACED
             },
         )
 
@@ -211,6 +266,22 @@ def sizes(rng, layout, most):
     return samples, channels, height, positions // height
 
 
+def draw_fusion(rng):
+    """What follows the norm: nothing, for half of all."""
+    low, high = sorted((rng.uniform(-3.0, 3.0), rng.uniform(-3.0, 3.0)))
+    low, high = rng.choice(((-1.0, 1.0), (0.0, 6.0), (low, high)))
+    plain = rng.random() < 0.5
+    return {
+        "residual": rng.random() < 0.5 and not plain,
+        "residual_scale": rng.choice((1.0, 1.0, 10.0 ** rng.uniform(-3.0, 3.0))),
+        "activation": "none" if plain else rng.choice(
+            ("none", "relu", "relu", "leaky_relu", "hardtanh")),
+        "slope": rng.choice((0.01, 0.01, rng.random(), 0.0, 1.5, -0.5)), "low": low, "high": high,
+        "mask": rng.random() < 0.5, "add_dresidual": rng.random() < 0.2,
+        "dresidual_place": rng.choice(("own", "own", "own", "x", "dy")),
+    }
+
+
 def draw(rng, dtypes, most):
     """A random configuration."""
     layout = rng.choice(tuple(CHANNEL))
@@ -231,7 +302,7 @@ def draw(rng, dtypes, most):
     def place():
         return rng.choice((0, 0, rng.randint(1, 40)))
 
-    gradients = [name for name in ("dx", "dgamma", "dbeta") if flag(0.8)]
+    gradients = [name for name in ("dx", "dresidual", "dgamma", "dbeta") if flag(0.8)]
     return Configuration(
         layout=layout, samples=samples, channels=channels, height=height, width=width,
         dtype=dtype, training=flag(0.65), batches=rng.choice((1, 1, 1, 2, 3)),
@@ -244,9 +315,10 @@ def draw(rng, dtypes, most):
         dy_scale=rng.choice((1.0, 1.0, 10.0 ** rng.uniform(-3.0, 3.0))), constant=flag(0.1),
         special=rng.choice(tuple(SPECIALS)) if flag(0.05) else "none",
         gradients="+".join(gradients), dx_place=rng.choice(("own", "own", "own", "x", "dy")),
-        in_place=flag(0.15), apart=flag(0.2), add_dx=flag(0.2), add_parameters=flag(0.2),
-        x_padding=padding(), y_padding=padding(), dy_padding=padding(), dx_padding=padding(),
-        x_offset=place(), y_offset=place(), dy_offset=place(), dx_offset=place(),
+        y_place=rng.choice(("own",) * 5 + ("x", "residual")), apart=flag(0.2), add_dx=flag(0.2),
+        add_parameters=flag(0.2), **draw_fusion(rng),
+        **{name + "_padding": padding() for name in PLACED},
+        **{name + "_offset": place() for name in PLACED},
     ).normal()
 
 

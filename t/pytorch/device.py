@@ -9,8 +9,10 @@ from library import Refused
 from offered import DTYPES, NAMES
 
 # What lies between and around a tensor's elements: a NaN in every dtype, whoever reads it shows it.
-MARGIN = {2: 0x7FC1, 4: 0x7FC0DEAD, 8: 0x7FF8DEAD0000BEEF}
-INTEGERS = {2: torch.int16, 4: torch.int32, 8: torch.int64}
+# (A mask's are bits without a pattern.)
+MARGIN = {1: 0xA5, 2: 0x7FC1, 4: 0x7FC0DEAD, 8: 0x7FF8DEAD0000BEEF}
+INTEGERS = {1: torch.uint8, 2: torch.int16, 4: torch.int32, 8: torch.int64}
+CODES = {**NAMES, torch.uint8: "u8"}
 
 
 def words_of(tensor):
@@ -32,7 +34,7 @@ class Placed:
         margin = torch.full((before + extent + after,), MARGIN[size], dtype=INTEGERS[size])
         self.host = margin.view(values.dtype)
         self._elements(self.host).copy_(values)
-        code = device.dtype_code(NAMES[values.dtype])
+        code = device.dtype_code(CODES[values.dtype])
         self.buffer = device.buffer(self.host.numel() * size)
         self.tensor = device.tensor(self.buffer, before, code, self.shape, strides)
         self.whole = device.tensor(self.buffer, 0, code, self.host.shape)

@@ -6,11 +6,13 @@ from typing import Optional
 
 import torch
 
+from activation import Activation, unpacked
 from device import words_of
 from offered import DTYPES
 
 # What outputs hold before they are written; finite, so that a kernel that adds to it shows.
 NEVER = 12345.0
+NEVER_MASK = 0xA5
 CHANNEL = {"NC": 1, "NCL": 1, "NLC": 2, "NCHW": 1, "NHWC": 3}
 
 
@@ -34,8 +36,8 @@ class Place:
 
 @dataclasses.dataclass
 class Norm:
-    """dtype is that of x; x, dy and dx are in the layout's order. A call a batch of `batches`, then
-    the gradients of the last one. Absent tensors are None."""
+    """dtype is that of x; x, dy, dx, residual and dresidual are in the layout's order. A call a
+    batch of `batches`, then the gradients of the last one. Absent tensors are None."""
 
     layout: str
     dtype: str
@@ -50,13 +52,18 @@ class Norm:
     momentum: Optional[float] = 0.1  # None: a cumulative average
     training: bool = True
     updates: bool = True  # training updates the running statistics (track_running_stats)
-    places: dict = dataclasses.field(default_factory=dict)  # of x, y, dy, dx
+    places: dict = dataclasses.field(default_factory=dict)  # of x, y, dy, dx, …
     copied: bool = False  # bncl_copy makes x dense before the calls
-    in_place: bool = False  # y in the place of x
+    residual: Optional[torch.Tensor] = None  # what every batch's norm is added to
+    activation: Optional[Activation] = None
+    writes_mask: bool = True  # without gradients nobody needs it
+    y_place: str = "own"  # or "x" or "residual"
     dx_place: str = "own"  # or "x" or "dy"
+    dresidual_place: str = "own"  # likewise, but not the same
     apart: bool = False  # new running statistics go to tensors of their own
     gradients: tuple = ("dx", "dgamma", "dbeta")
     dx_before: Optional[torch.Tensor] = None  # what dx is added to; None: it is written
+    dresidual_before: Optional[torch.Tensor] = None
     parameters_before: Optional[tuple] = None  # likewise dgamma and dbeta
 
     @property
@@ -67,6 +74,22 @@ class Norm:
     def per_channel(self):
         x = self.batches[-1]
         return x.numel() // self.channels if self.channels else 0
+
+    @property
+    def fused(self):
+        """Whether anything follows the norm in the same call."""
+        return self.residual is not None or self.activation is not None
+
+    @property
+    def has_mask(self):
+        return self.activation is not None and (self.writes_mask or self.dy is not None)
+
+    @property
+    def line(self):
+        """Elements of a line of the mask, which begins a byte (batch_norm.h)."""
+        shape = self.batches[-1].shape
+        positions = shape[2:].numel() if self.layout in ("NCL", "NCHW") else 1
+        return self.channels if positions == 1 else positions
 
     @property
     def uses_batch(self):
@@ -86,9 +109,9 @@ class Norm:
 
 
 class Run:
-    """The calls of a Norm on a device, within `with device.case():`. `results` then has y, dx,
-    dgamma, dbeta, running_mean, running_var, save_mean, save_mean_lo, save_invstd (those that there
-    are), and counter."""
+    """The calls of a Norm on a device, within `with device.case():`. `results` then has y, mask
+    (an element each), dx, dresidual, dgamma, dbeta, running_mean, running_var, save_mean,
+    save_mean_lo, save_invstd (those that there are), and counter."""
 
     def __init__(self, device, norm):
         self.device = device
@@ -98,6 +121,7 @@ class Run:
         self.next = [None, None]
         self.gamma = self.vector(norm.gamma)
         self.beta = self.vector(norm.beta)
+        self.mask = None
         self.saved = [None, None, None]
         if norm.uses_batch and norm.dy is not None:
             self.saved = [self.vector(self.unwritten()) for _ in range(3)]
@@ -134,6 +158,8 @@ class Run:
         options.eps = norm.eps
         options.cumulative = norm.momentum is None
         options.momentum = 0.0 if norm.momentum is None else norm.momentum
+        if norm.activation is not None:
+            options.activation = norm.activation.options(self.device.library)
         return self.device.plan(norm.layout, norm.dtype, norm.batches[-1].shape,
                                 ctypes.byref(options))
 
@@ -151,15 +177,22 @@ class Run:
     def direction(self, name):
         return "bncl_batch_norm_%s_%s" % (name, "train" if self.norm.training else "eval")
 
+    def unwritten_mask(self, plan):
+        size = self.device.call("bncl_batch_norm_mask_bytes", plan)
+        return self.vector(torch.full((size,), NEVER_MASK, dtype=torch.uint8))
+
     def forward(self, plan, batch):
         norm = self.norm
-        x = self.place("x", batch)
-        y = x if norm.in_place else self.place("y", torch.full_like(batch, NEVER))
+        places = {"x": self.place("x", batch), "residual": None}
+        if norm.residual is not None:
+            places["residual"] = self.place("residual", norm.residual)
+        y = places.get(norm.y_place) or self.place("y", torch.full_like(batch, NEVER))
+        self.mask = self.unwritten_mask(plan) if norm.has_mask else None
         running = self.running if norm.sees_running else [None, None]
         if norm.apart and norm.tracks:
             self.next = [self.vector(self.unwritten()) for _ in range(2)]
         args = self.args("bncl_batch_norm_forward", {
-            "x": x, "y": y, "gamma": self.gamma, "beta": self.beta,
+            **places, "y": y, "mask": self.mask, "gamma": self.gamma, "beta": self.beta,
             "running_mean": running[0], "running_var": running[1],
             "next_mean": self.next[0], "next_var": self.next[1],
             "save_mean": self.saved[0], "save_mean_lo": self.saved[1],
@@ -169,37 +202,44 @@ class Run:
             args.num_batches_tracked = ctypes.addressof(self.counter)
         self.call(self.direction("forward"), plan, args)
         self.results["y"] = y.read()
-        if not norm.in_place:
-            x.read()
+        for placed in filter(None, places.values()):
+            placed.read()
+        if self.mask is not None:
+            self.results["mask"] = unpacked(self.mask.read(), norm.line, batch.shape)
         if norm.apart and norm.tracks:
             self.running, self.next = self.next, [None, None]
 
-    def backward(self, plan):
-        norm = self.norm
-        x, dy = self.place("x", norm.batches[-1]), self.place("dy", norm.dy)
-        outputs = dict.fromkeys(("dx", "dgamma", "dbeta"))
-        if "dx" in norm.gradients:
-            before = norm.dx_before
-            if before is None:
-                before = torch.full_like(norm.dy, NEVER)
-            places = {"x": x, "dy": dy}
-            outputs["dx"] = places.get(norm.dx_place) or self.place("dx", before)
+    def gradients(self, places):
+        """The outputs of a backward call, those that there are; `places` has x and dy."""
+        norm, outputs = self.norm, {}
+        for name, where, before in (("dx", norm.dx_place, norm.dx_before),
+                                    ("dresidual", norm.dresidual_place, norm.dresidual_before)):
+            if name in norm.gradients:
+                if before is None:
+                    before = torch.full_like(norm.dy, NEVER)
+                outputs[name] = places.get(where) or self.place(name, before)
         before = norm.parameters_before or (self.unwritten(), self.unwritten())
         for name, values in zip(("dgamma", "dbeta"), before):
             if name in norm.gradients:
                 outputs[name] = self.vector(values)
+        return outputs
+
+    def backward(self, plan):
+        norm = self.norm
+        places = {"x": self.place("x", norm.batches[-1]), "dy": self.place("dy", norm.dy)}
+        outputs = self.gradients(places)
         args = self.args("bncl_batch_norm_backward", {
-            "x": x, "dy": dy, "gamma": self.gamma,
+            **places, "mask": self.mask, "gamma": self.gamma,
             "running_mean": self.running[0], "running_var": self.running[1],
             "save_mean": self.saved[0], "save_mean_lo": self.saved[1],
             "save_invstd": self.saved[2], **outputs,
         })
         args.accumulate_dx = norm.dx_before is not None
+        args.accumulate_dresidual = norm.dresidual_before is not None
         args.accumulate_parameters = norm.parameters_before is not None
         self.call(self.direction("backward"), plan, args)
         for name, placed in outputs.items():
-            if placed is not None:
-                self.results[name] = placed.read()
+            self.results[name] = placed.read()
 
     def all(self):
         norm = self.norm

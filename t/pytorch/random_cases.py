@@ -1,11 +1,14 @@
 """Random configurations against PyTorch; and that wrong results would be found, and shrunk."""
 import dataclasses
+import functools
 
+import bounds
 import expect
 import reference
+from activation import Activation
 from configuration import Configuration, Data, configurations, shrink
 from library import Refused
-from norm import run
+from norm import channels_second, run
 
 
 def words_of(error):
@@ -16,23 +19,26 @@ def words_of(error):
 def differences(device, configuration, spoil=None):
     """Lines that say what differs; `spoil` changes the library's results first."""
     norm = Data(configuration).norm()
-    expected = refusal = None
-    try:
-        expected = reference.by_module(norm, shifted=True)
-    except (RuntimeError, ValueError) as error:
-        refusal = words_of(error)
+    results = refused = settle = None
     try:
         results = run(device, norm)
-    except Refused as refused:
-        if refusal is None:
-            return ["refused: %s" % refused]
-        return [] if refusal in refused.text else ["%s; PyTorch says: %s" % (refused, refusal)]
+    except Refused as error:
+        refused = error
     except AssertionError as error:
         return [str(error)]
-    if refusal is not None:
-        return ["not refused; PyTorch says: %s" % refusal]
-    if spoil is not None:
-        spoil(norm, results)
+    if results is not None:
+        if spoil is not None:
+            spoil(norm, results)
+        settle = functools.partial(expect.settle, norm, results, shifted=True)
+    try:
+        expected = reference.by_module(norm, shifted=True, settle=settle)
+    except (RuntimeError, ValueError) as error:
+        refusal = words_of(error)
+        if refused is None:
+            return ["not refused; PyTorch says: %s" % refusal]
+        return [] if refusal in refused.text else ["%s; PyTorch says: %s" % (refused, refusal)]
+    if refused is not None:
+        return ["refused: %s" % refused]
     return expect.differences(norm, results, expected, shifted=True)
 
 
@@ -53,6 +59,8 @@ def run_all(device, report, seed, count, dtypes, most):
         else:
             report.ok("random %d: %s" % (index, configuration.line()))
         report.progress("random configurations", index + 1, count)
+    report.say("activations: %(elements)d elements, %(undecided)d of them so near a kink that "
+               "either side is right" % expect.seen)
 
 
 def run_one(device, report, configuration):
@@ -82,6 +90,48 @@ def spoil_unwritten(norm, results):
     results["dgamma"] = results["dgamma"] * 0.0 + 12345.0
 
 
+def spoil_mask(norm, results):
+    results["mask"].view(-1)[0] = 1.0 - results["mask"].view(-1)[0]
+
+
+def spoil_side(norm, results):
+    """The other side of a kink, where y and the mask say the same."""
+    spoil_mask(norm, results)
+    results["y"].view(-1)[0] = results["mask"].view(-1)[0] * 1e-9
+
+
+def spoil_gated(norm, results):
+    """As if the gradient passed the activation everywhere."""
+    results["dresidual"] = norm.dy.double()
+
+
+def spoil_sum(norm, results):
+    sums = channels_second(norm.dy, norm.layout).double().transpose(0, 1).flatten(1).sum(1)
+    results["dbeta"] = sums
+
+
+def check_fusions(device, report):
+    """Likewise of what follows the norm."""
+    start = Configuration.of_line("layout=NLC,samples=3,channels=11,width=4,seed=6,gamma=1,beta=1,"
+                                  "residual=1,activation=relu,gradients=dx+dresidual+dgamma+dbeta")
+    for kind in Activation.KINDS:
+        made = dataclasses.replace(start, activation=kind)
+        whole = differences(device, made)
+        report.expect("%s that is right passes" % kind, not whole, whole)
+        for spoil in (spoil_mask, spoil_gated, spoil_sum, spoil_unwritten):
+            found = differences(device, made, spoil)
+            report.expect("found: %s of %s" % (spoil.__name__, kind), len(found) == 1, found)
+    near = Configuration.of_line("samples=9,seed=6,eps=0.6,scale=1e-07,activation=relu,gradients=")
+    for spoil, count in ((None, 0), (spoil_side, 0), (spoil_mask, 1)):
+        found = differences(device, near, spoil)
+        report.expect("at a kink, %s" % (spoil and spoil.__name__), len(found) == count, found)
+    bounds.Y, kept = 1e5 * bounds.Y, bounds.Y
+    found = differences(device, start)
+    bounds.Y = kept
+    report.expect("found: a bound that leaves too much undecided",
+                  len(found) == 1 and "beside a kink" in found[0], found)
+
+
 def check_checker(device, report):
     """Results spoiled on purpose must be found; the first shrinks to the least that still shows."""
     start = Configuration.of_line("layout=NCHW,samples=3,channels=5,height=2,width=3,seed=4,"
@@ -100,3 +150,4 @@ def check_checker(device, report):
                   and 7 <= values < 14, [smallest.line(), *found])
     again = Configuration.of_line(smallest.line())
     report.expect("a line gives its configuration", again == smallest, [again.line()])
+    check_fusions(device, report)

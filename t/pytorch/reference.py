@@ -78,30 +78,55 @@ def saved(norm, x, pivots):
     return {"save_mean": mean + pivots, "save_invstd": invstd}
 
 
-def gradients(norm, x, y, parameters):
-    """dx, dgamma and dbeta, those that there are; `parameters`: gamma and beta, or None."""
+def behind(norm, y, settle=None):
+    """What follows the norm y: results of it; a y to differentiate, and the residual in it, or
+    None. `settle`, of the results so far, gives the mask that gradients go by."""
+    results = {"norm": from_channels_second(y.detach(), norm.layout)}
+    residual = None
+    if norm.residual is not None:
+        residual = channels_second(norm.residual, norm.layout).double().requires_grad_(True)
+        y = y + residual
+    if norm.activation is None:
+        results["y"] = from_channels_second(y.detach(), norm.layout)
+        return results, y, residual
+    results["y"] = from_channels_second(norm.activation(y).detach(), norm.layout)
+    results["mask"] = from_channels_second(norm.activation.passes(y), norm.layout)
+    if settle is not None:
+        results["mask"] = settle(results)
+    y = norm.activation.choosing(y, channels_second(results["mask"], norm.layout))
+    return results, y, residual
+
+
+def gradients(norm, x, y, parameters, residual=None):
+    """dx, dresidual, dgamma and dbeta, those that there are; `parameters`: gamma and beta, or
+    None."""
     if norm.dy is None:
         return {}
-    if norm.dx_before is not None:
-        x.grad = channels_second(norm.dx_before, norm.layout).double().clone()
+    for leaf, before in ((x, norm.dx_before), (residual, norm.dresidual_before)):
+        if leaf is not None and before is not None:
+            leaf.grad = channels_second(before, norm.layout).double().clone()
     for parameter, before in zip(parameters, norm.parameters_before or ()):
         if parameter is not None:
             parameter.grad = widened(before).clone()
     y.backward(channels_second(norm.dy, norm.layout).double())
     found = {"dx": from_channels_second(x.grad, norm.layout)}
+    if residual is not None:
+        found["dresidual"] = from_channels_second(residual.grad, norm.layout)
     for name, parameter in zip(("dgamma", "dbeta"), parameters):
         if parameter is not None:
             found[name] = parameter.grad
     return {name: value.detach() for name, value in found.items() if name in norm.gradients}
 
 
-def by_module(norm, module=None, shape=None, shifted=False):
-    """Of the norm's own module, or of one that PyTorch's lists construct, for inputs of `shape`."""
+def by_module(norm, module=None, shape=None, shifted=False, settle=None):
+    """Of the norm's own module, or of one that PyTorch's lists construct, for inputs of `shape`;
+    with the residual and the activation behind it."""
     module = module_of(norm) if module is None else copy.deepcopy(module).double()
     for batch in norm.batches:
         x, y, pivots = forward(norm, module, batch, shifted, shape)
-    results = {"y": from_channels_second(y.detach(), norm.layout), **saved(norm, x, pivots)}
-    results.update(gradients(norm, x, y, (module.weight, module.bias)))
+    results, y, residual = behind(norm, y, settle)
+    results.update(saved(norm, x, pivots))
+    results.update(gradients(norm, x, y, (module.weight, module.bias), residual))
     for name in ("running_mean", "running_var"):
         if getattr(module, name) is not None:
             results[name] = getattr(module, name)
