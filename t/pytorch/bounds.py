@@ -70,6 +70,13 @@ def moved(scale, terms, row):
     return (1.0 + 16.0 * row.unit) * scale.abs() * terms
 
 
+def centred(sum_dy, mean_xhat, row):
+    """dgamma = Σ(dy·x̂) behind an activation, where the batch's mean may be off by 8·u of the mean
+    deviation; so may every x̂, by that of x̂. Dense terms cover it: sums() alone. But those that an
+    activation lets pass may all have an x̂ near 0, and their magnitudes do not. sum_dy = Σdy."""
+    return SUM * row.unit * mean_xhat * sum_dy.abs()
+
+
 def dx_frozen(dx, row):
     """dx = dy·scale: seven roundings."""
     return gamma(7, row) * dx.abs()

@@ -191,20 +191,26 @@ class Bounds:
             bound = bounds.rounded(bound, expected, self.row)
         return self._whole(bounds.stored(bound, expected, self.row))
 
-    def _parameter(self, name, sum_abs, magnitude, moved):
-        bound = bounds.sums(sum_abs, self.row) + self._theirs(magnitude)
-        if self.norm.activation is not None:
-            bound = bound + moved.sum((0, 2))
+    def _parameter(self, name, bound, magnitude):
+        bound = bound + self._theirs(magnitude)
         if self.norm.parameters_before is None:
             return bound
         return bounds.rounded(bound, self.expected[name], self.row)
 
     def dgamma(self):
-        return self._parameter("dgamma", self.sum_dy_xhat, self.sum_dy_parts,
-                               self.dy_bound * self.xhat.abs())
+        bound = bounds.sums(self.sum_dy_xhat, self.row)
+        if self.norm.activation is not None:
+            bound = bound + (self.dy_bound * self.xhat.abs()).sum((0, 2))
+            if self.norm.uses_batch:
+                mean_xhat = self.xhat.abs().sum((0, 2)) / max(1, self.n)
+                bound = bound + bounds.centred(self.dy.sum((0, 2)), mean_xhat, self.row)
+        return self._parameter("dgamma", bound, self.sum_dy_parts)
 
     def dbeta(self):
-        return self._parameter("dbeta", self.sum_dy, self.sum_dy, self.dy_bound)
+        bound = bounds.sums(self.sum_dy, self.row)
+        if self.norm.activation is not None:
+            bound = bound + self.dy_bound.sum((0, 2))
+        return self._parameter("dbeta", bound, self.sum_dy)
 
     def save_mean(self):
         return bounds.sums(self.mean_abs, self.row) + self._theirs(self.theirs_abs)
