@@ -44,6 +44,7 @@ BNCL_API bncl_status bncl_graph_save(bncl_graph *graph, bncl_queue *queue, const
 
 /* Loads a state dict, strictly: every entry of the graph must be there with its dtype and shape,
    and nothing else; only num_batches_tracked may be missing (0 then), as in files of old PyTorch.
+   As there, f64, f16 and bf16 become the graph's f32, rounded to nearest even.
    All or nothing: a failed call leaves the graph as it was. Blocks.
    Errors: ARGUMENT, STATE, IO, FORMAT (no safetensors file, or a damaged one), KEY (missing or
    unexpected key), SHAPE, DTYPE, MEMORY, DEVICE_MEMORY, OPENCL. */

@@ -11,6 +11,7 @@
 #include "graph/graph.h"
 #include "ops/operand.h"
 #include "runtime/buffer.h"
+#include "tensor/dtype.h"
 #include "tensor/safetensors.h"
 
 /* An entry and where its values live: on the device, or for the counter on the host. */
@@ -199,10 +200,18 @@ static const bncli_safetensor *find(const bncli_safetensors *file, const char *n
     return NULL;
 }
 
+/* Whether values of the file's tensor can be the entry's: of its dtype, or both floating. */
+static bool converts(const entry *e, const bncli_safetensor *tensor)
+{
+    const bncli_dtype_facts *from = bncli_dtype_facts_of(tensor->dtype);
+    return tensor->dtype == e->info.dtype ||
+           (e->info.dtype == BNCL_F32 && from != NULL && from->decode != NULL);
+}
+
 /* Whether the file's tensor is what the entry needs. */
 static bncl_status match(const entry *e, const bncli_safetensor *tensor, bncl_error *err)
 {
-    if (tensor->dtype != e->info.dtype)
+    if (!converts(e, tensor))
         return bncli_fail(err, BNCL_ERROR_DTYPE, "%s: expected %s, got %s", e->info.name,
                           bncl_dtype_name(e->info.dtype), tensor->dtype_name);
     if (tensor->rank == e->info.rank &&
@@ -255,17 +264,16 @@ static bncl_status load_entry(const loading *l, const entry *e, bncl_error *err)
     bncl_status status = match(e, tensor, err);
     if (status != BNCL_OK)
         return status;
-    void *to;
-    if (e->parameter != NULL)
-        to = l->parameters + e->tensor.offset;
-    else if (counter)
-        to = &l->batches[layer_index(l->graph, e->state)];
-    else
-        to = l->running[layer_index(l->graph, e->state)] + e->tensor.offset;
-    status = bncli_safetensors_read(l->file, tensor, to, err);
-    if (status == BNCL_OK && counter && *(const int64_t *)to < 0) {
+    if (!counter) {
+        float *all =
+            e->parameter != NULL ? l->parameters : l->running[layer_index(l->graph, e->state)];
+        return bncli_safetensors_read_f32(l->file, tensor, all + e->tensor.offset, err);
+    }
+    int64_t *batches = &l->batches[layer_index(l->graph, e->state)];
+    status = bncli_safetensors_read(l->file, tensor, batches, err);
+    if (status == BNCL_OK && *batches < 0) {
         status = bncli_fail(err, BNCL_ERROR_FORMAT, "%s: expected 0 or more, got %" PRId64,
-                            e->info.name, *(const int64_t *)to);
+                            e->info.name, *batches);
         bncli_fail_about(err, status, l->path);
     }
     return status;

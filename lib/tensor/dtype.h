@@ -12,6 +12,7 @@ typedef struct bncli_dtype_facts {
     size_t size;
     /* Writes value, rounded to nearest even (integers: towards zero, and value must fit). */
     void (*encode)(double value, void *out);
+    double (*decode)(const void *element); /* the value, exactly; NULL: integers */
     const char *macro;      /* what kernels/storage.cl knows it by; NULL: f32, its default */
     bool in_kernels;        /* batch norm takes values of it */
     bncl_dtype accumulator; /* then: the dtype of what is computed, parameters and statistics */

@@ -44,6 +44,11 @@ bncl_status bncli_safetensors_open(const char *path, bncli_safetensors **out, bn
 bncl_status bncli_safetensors_read(const bncli_safetensors *file, const bncli_safetensor *tensor,
                                    void *out, bncl_error *err);
 
+/* Reads a tensor of any floating dtype as f32, rounded to nearest even, likewise. Its dtype must
+   have a decode: see dtype.h. Errors: as bncli_safetensors_read, MEMORY. */
+bncl_status bncli_safetensors_read_f32(const bncli_safetensors *file,
+                                       const bncli_safetensor *tensor, float *out, bncl_error *err);
+
 /* NULL is fine. */
 void bncli_safetensors_close(bncli_safetensors *file);
 

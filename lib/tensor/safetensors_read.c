@@ -14,6 +14,7 @@
 
 #include "base/alloc.h"
 #include "base/error.h"
+#include "tensor/dtype.h"
 #include "base/foreign_text.h"
 #include "tensor/safetensors_header.h"
 
@@ -129,6 +130,23 @@ bncl_status bncli_safetensors_read(const bncli_safetensors *file, const bncli_sa
         bncli_fail_about(err, status, tensor->name);
         bncli_fail_about(err, status, file->path);
     }
+    return status;
+}
+
+bncl_status bncli_safetensors_read_f32(const bncli_safetensors *file,
+                                       const bncli_safetensor *tensor, float *out, bncl_error *err)
+{
+    if (tensor->dtype == BNCL_F32)
+        return bncli_safetensors_read(file, tensor, out, err);
+    const bncli_dtype_facts *from = bncli_dtype_facts_of(tensor->dtype);
+    const size_t count = tensor->bytes / from->size;
+    char *elements;
+    bncl_status status = bncli_new(&elements, tensor->bytes, 1, err);
+    if (status == BNCL_OK)
+        status = bncli_safetensors_read(file, tensor, elements, err);
+    for (size_t i = 0; i < count && status == BNCL_OK; ++i)
+        out[i] = (float)from->decode(elements + i * from->size);
+    bncli_free(elements);
     return status;
 }
 

@@ -1,6 +1,7 @@
 /* Loading a state dict that is not what it should be: the graph stays bit for bit as it was, in its
    state and in what it computes. */
 #include <inttypes.h>
+#include <math.h>
 #include <string.h>
 #include <sys/stat.h>
 
@@ -9,6 +10,7 @@
 #include "lib/files.h"
 #include "lib/harness.h"
 #include "lib/network_graph.h"
+#include "tensor/dtype.h"
 #include "tensor/safetensors.h"
 
 enum { entry_most = 24 };
@@ -200,12 +202,12 @@ static void foreign_entries(void **state)
 {
     scene s = scene_make(state);
     static const char *const headers[] = {
-        "{\"fc1.weight\":{\"dtype\":\"BF16\",\"shape\":[5,6],\"data_offsets\":[0,60]}}",
+        "{\"fc1.weight\":{\"dtype\":\"F8_E5M2\",\"shape\":[5,6],\"data_offsets\":[0,30]}}",
         "{\"fc1.weight\":{\"dtype\":\"F32\",\"shape\":[5,6,1,1,1],\"data_offsets\":[0,120]}}",
     };
     const bncl_status expected[] = {BNCL_ERROR_DTYPE, BNCL_ERROR_SHAPE};
     for (size_t i = 0; i < 2; ++i) {
-        const size_t length = strlen(headers[i]), data = i == 0 ? 60 : 120;
+        const size_t length = strlen(headers[i]), data = i == 0 ? 30 : 120;
         unsigned char *bytes = harness_memory(8 + length + data, 1);
         bytes[0] = (unsigned char)length;
         memcpy(bytes + 8, headers[i], length);
@@ -233,6 +235,49 @@ static void missing_counter_is_zero(void **state)
     network_graph_entry(&s.g, "bn1.running_var", got, sizeof got);
     network_graph_entry(&other, "bn1.running_var", expected, sizeof expected);
     check_float_bits("bn1.running_var", got, expected, 5);
+}
+
+/* The values of an entry of `count`, written as another floating dtype, which it becomes. */
+static void rewrite(scene *s, const char *name, bncl_dtype dtype, const double *values,
+                    size_t count)
+{
+    bncli_safetensor *t = entry(s, name);
+    char *data = harness_memory(count, bncl_dtype_size(dtype));
+    for (size_t i = 0; i < count; ++i)
+        bncli_dtype_facts_of(dtype)->encode(values[i], data + i * bncl_dtype_size(dtype));
+    t->dtype = dtype;
+    t->bytes = count * bncl_dtype_size(dtype);
+    t->data = data;
+}
+
+static void expect_values(scene *s, const char *name, const double expected[5])
+{
+    float got[5];
+    network_graph_entry(&s->g, name, got, sizeof got);
+    for (size_t i = 0; i < 5; ++i)
+        if ((double)got[i] != expected[i])
+            harness_fail("%s[%zu]: got %a, expected %a", name, i, (double)got[i], expected[i]);
+}
+
+/* PyTorch's load_state_dict converts; here f64 rounds to nearest even, f16 and bf16 are exact. */
+static void other_floating_dtypes(void **state)
+{
+    scene s = scene_make(state);
+    const double f64[] = {1.0 + 0x1p-24, 1.0 + 0x1.8p-23, -0x1p-149, 1e300, 0x1.000003p0};
+    const float rounded[] = {1.0f, 1.0f + 0x1p-22f, -0x1p-149f, INFINITY, 1.0f + 0x1p-22f};
+    const double f16[] = {0.5, -65504.0, 0x1p-24, 3.0, 0.0};
+    const double bf16[] = {0x1p100, 2.0, 0x1p-130, 1.0078125, 4.0};
+    float got[5];
+    rewrite(&s, "bn1.weight", BNCL_F64, f64, 5);
+    rewrite(&s, "bn1.running_mean", BNCL_F16, f16, 5);
+    rewrite(&s, "bn1.running_var", BNCL_BF16, bf16, 5);
+    device_ok(s.d, bncli_safetensors_write(s.bad, s.entries.tensors, s.entries.count, &s.d->err),
+              "write");
+    device_ok(s.d, load(&s, s.bad), "f64, f16 and bf16");
+    network_graph_entry(&s.g, "bn1.weight", got, sizeof got);
+    check_float_bits("bn1.weight", got, rounded, 5);
+    expect_values(&s, "bn1.running_mean", f16);
+    expect_values(&s, "bn1.running_var", bf16);
 }
 
 /* The counter is one of 64 bits. */
@@ -284,6 +329,7 @@ int main(void)
         HARNESS_TEST(wrong_dtypes),
         HARNESS_TEST(foreign_entries),
         HARNESS_TEST(missing_counter_is_zero),
+        HARNESS_TEST(other_floating_dtypes),
         HARNESS_TEST(large_counters),
         HARNESS_TEST(negative_counters),
         HARNESS_TEST(another_networks_file),

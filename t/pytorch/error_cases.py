@@ -11,7 +11,7 @@ import reference
 from graph import LAYER, Graph
 from library import Refused
 from norm import CHANNEL, Norm, run
-from offered import DTYPES, OTHER_DTYPE
+from offered import DTYPES
 
 
 class Row(NamedTuple):
@@ -208,15 +208,17 @@ def state_dicts(device, report):
 
 def other_dtype(device, report):
     """PyTorch's load_state_dict converts."""
-    state = changed(weight=torch.ones(5, dtype=torch.float64))
-    load_into_module(state)
-    try:
-        load_into_graph(device, state)
-        report.ok("a state dict of f64 into f32")
-    except Refused as refused:
-        report.expect("the dtype is named", "expected f32, got F64" in refused.text,
-                      [refused.text])
-        report.not_offered("a state dict of f64 into f32", OTHER_DTYPE)
+    values = torch.tensor([1.0 + 2.0**-24, -3.0, 2.0**-20, 0.1, 6e4], dtype=torch.float64)
+    for dtype in (torch.float64, torch.float16, torch.bfloat16):
+        state = changed(weight=values.to(dtype))
+        module = torch.nn.BatchNorm1d(5)
+        module.load_state_dict(dict(state))
+        with device.case():
+            graph = Graph(device, "NC", (6, 5))
+            graph.load(state)
+            found = graph.saved()[LAYER + ".weight"]
+        report.expect("a state dict of %s into f32" % dtype, torch.equal(found, module.weight),
+                      [str(found), str(module.weight)])
 
 
 def run_all(device, report):

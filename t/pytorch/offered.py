@@ -37,7 +37,6 @@ DOUBLE_BACKWARD_DTYPES = ("f32", "f64", "f16", "bf16")
 # What else of PyTorch is known not to be offered.
 DOUBLE_BACKWARD = "double backward"
 GRAPH_DTYPE = "a graph of another dtype than f32"
-OTHER_DTYPE = "loading a state dict of another dtype"
 
 # Public functions by whose names it would be offered; this module must then be told.
 SIGNS = {DOUBLE_BACKWARD: "double_backward"}

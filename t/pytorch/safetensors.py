@@ -4,14 +4,15 @@ import struct
 
 import torch
 
-WORDS = {torch.float32: "F32", torch.float64: "F64", torch.int64: "I64"}
+WORDS = {torch.float32: "F32", torch.float64: "F64", torch.float16: "F16",
+         torch.bfloat16: "BF16", torch.int64: "I64"}
 DTYPES = {word: dtype for dtype, word in WORDS.items()}
 
 
 def save(path, tensors):
     header, data = {}, b""
     for name, tensor in tensors.items():
-        raw = tensor.detach().contiguous().numpy().tobytes()
+        raw = bytes(tensor.detach().contiguous().reshape(-1).view(torch.uint8).numpy())
         header[name] = {"dtype": WORDS[tensor.dtype], "shape": list(tensor.shape),
                         "data_offsets": [len(data), len(data) + len(raw)]}
         data += raw

@@ -1,7 +1,9 @@
 /* Element types: every one has its facts, and no other number has any. */
+#include <math.h>
 #include <string.h>
 
 #include "lib/harness.h"
+#include "lib/narrow.h"
 #include "tensor/dtype.h"
 
 static void facts(void **state)
@@ -55,12 +57,41 @@ static void numbers_that_are_no_dtype(void **state)
     }
 }
 
+/* Reading an element is exact, and writing what was read gives the same bits; against another
+   decoder, over all numbers of the narrow formats. */
+static void elements_are_read_and_written_exactly(void **state)
+{
+    (void)state;
+    const narrow_format *const formats[] = {&narrow_f16, &narrow_bf16};
+    const bncl_dtype dtypes[] = {BNCL_F16, BNCL_BF16};
+    for (size_t i = 0; i < 2; ++i)
+        for (uint32_t bits = 0; bits < 0x10000; ++bits) {
+            const uint16_t element = (uint16_t)bits;
+            const double expected = narrow_decode(formats[i], element);
+            const double got = bncli_dtype_facts_of(dtypes[i])->decode(&element);
+            if (isnan(expected) ? !isnan(got) : memcmp(&got, &expected, sizeof got) != 0)
+                harness_fail("%s 0x%04x: got %g, expected %g", bncl_dtype_name(dtypes[i]),
+                             (unsigned)bits, got, expected);
+            uint16_t again = 0;
+            bncli_dtype_facts_of(dtypes[i])->encode(got, &again);
+            if (!isnan(got) && again != element)
+                harness_fail("%s 0x%04x is written as 0x%04x", bncl_dtype_name(dtypes[i]),
+                             (unsigned)bits, (unsigned)again);
+        }
+    const float f32 = -0x1.fffffep-130f;
+    const double f64 = 0x1.fffffffffffffp-1030;
+    assert_true(bncli_dtype_facts_of(BNCL_F32)->decode(&f32) == (double)f32);
+    assert_true(bncli_dtype_facts_of(BNCL_F64)->decode(&f64) == f64);
+    assert_true(bncli_dtype_facts_of(BNCL_I32)->decode == NULL);
+}
+
 int main(void)
 {
     const struct CMUnitTest tests[] = {
         HARNESS_TEST(facts),
         HARNESS_TEST(numbers_are_settled),
         HARNESS_TEST(numbers_that_are_no_dtype),
+        HARNESS_TEST(elements_are_read_and_written_exactly),
     };
     cmocka_set_message_output(CM_OUTPUT_TAP);
     return cmocka_run_group_tests(tests, NULL, NULL);
