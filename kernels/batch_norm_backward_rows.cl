@@ -14,11 +14,11 @@
 #ifndef CHANNEL_VECTORS
 #define CHANNEL_VECTORS 1
 #endif
-#define LEAF 16
+#define CHAINS_LEAF 16
 
 typedef struct {
     accv s, q;
-} leaf_sums;
+} chain_sums;
 
 typedef struct {
     accv hi, lo;
@@ -33,7 +33,7 @@ typedef struct {
 } mask_rows;
 
 /* Adds row r, counted from where x, dy and the mask's lines begin. */
-leaf_sums leaf_add(leaf_sums sums, __global const storage_t *x, __global const storage_t *dy,
+chain_sums chain_add(chain_sums sums, __global const storage_t *x, __global const storage_t *dy,
                    mask_rows mask, uint r, uint have, channel_mean mean)
 {
     const accv g = activation_gradient_load(dy, have, mask.line + r * (size_t)mask.bytes, mask.at,
@@ -48,7 +48,7 @@ typedef struct {
     twofold s, q;
 } tile_sums;
 
-tile_sums tile_collect(tile_sums sums, leaf_sums chain)
+tile_sums tile_collect(tile_sums sums, chain_sums chain)
 {
     sums.s = twofold_collect(sums.s, chain.s);
     sums.q = twofold_collect(sums.q, chain.q);
@@ -59,22 +59,18 @@ tile_sums leaf_collect(tile_sums sums, __global const storage_t *x, ulong x_oute
                        __global const storage_t *dy, ulong dy_outer, mask_rows mask, uint rows,
                        uint have, channel_mean mean)
 {
-    leaf_sums zero, k0, k1, k2, k3;
+    chain_sums zero, k0, k1, k2, k3;
     zero.s = zero.q = 0.0f;
     k0 = k1 = k2 = k3 = zero;
-    uint r = 0;
-    for (; r + 4 <= rows; r += 4, x += 4 * x_outer, dy += 4 * dy_outer) {
-        k0 = leaf_add(k0, x, dy, mask, r, have, mean);
-        k1 = leaf_add(k1, x + x_outer, dy + dy_outer, mask, r + 1, have, mean);
-        k2 = leaf_add(k2, x + 2 * x_outer, dy + 2 * dy_outer, mask, r + 2, have, mean);
-        k3 = leaf_add(k3, x + 3 * x_outer, dy + 3 * dy_outer, mask, r + 3, have, mean);
+    for (uint r = 0; r < rows; r += 4, x += 4 * x_outer, dy += 4 * dy_outer) {
+        k0 = chain_add(k0, x, dy, mask, r, have, mean);
+        if (r + 1 < rows)
+            k1 = chain_add(k1, x + x_outer, dy + dy_outer, mask, r + 1, have, mean);
+        if (r + 2 < rows)
+            k2 = chain_add(k2, x + 2 * x_outer, dy + 2 * dy_outer, mask, r + 2, have, mean);
+        if (r + 3 < rows)
+            k3 = chain_add(k3, x + 3 * x_outer, dy + 3 * dy_outer, mask, r + 3, have, mean);
     }
-    if (r < rows)
-        k0 = leaf_add(k0, x, dy, mask, r, have, mean);
-    if (r + 1 < rows)
-        k1 = leaf_add(k1, x + x_outer, dy + dy_outer, mask, r + 1, have, mean);
-    if (r + 2 < rows)
-        k2 = leaf_add(k2, x + 2 * x_outer, dy + 2 * dy_outer, mask, r + 2, have, mean);
     sums = tile_collect(sums, k0);
     sums = tile_collect(sums, k1);
     sums = tile_collect(sums, k2);
@@ -113,7 +109,7 @@ __kernel void batch_norm_backward_rows(__global const storage_t *x, ulong x_at, 
         mean[u].lo = has_lo ? acc_load_some(mean_lo + u * VEC, have) : (accv)(0.0f);
         all[u].s.hi = all[u].s.lo = all[u].q.hi = all[u].q.lo = 0.0f;
     }
-    for (uint r = 0; r < rows; r += LEAF)
+    for (uint r = 0; r < rows; r += CHAINS_LEAF)
 #pragma unroll
         for (uint u = 0; u < CHANNEL_VECTORS; ++u) {
             const uint have = left(channels, first_channel + u * VEC);
@@ -123,7 +119,7 @@ __kernel void batch_norm_backward_rows(__global const storage_t *x, ulong x_at, 
             lines.at = first_channel + u * VEC;
             all[u] = leaf_collect(all[u], x + r * x_outer + u * VEC, x_outer,
                                   dy + r * dy_outer + u * VEC, dy_outer, lines,
-                                  min((uint)LEAF, rows - r), have, mean[u]);
+                                  min((uint)CHAINS_LEAF, rows - r), have, mean[u]);
         }
 
     const size_t pairs = (size_t)tiles * channels;

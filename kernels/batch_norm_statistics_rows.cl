@@ -16,14 +16,14 @@
 #ifndef CHANNEL_VECTORS
 #define CHANNEL_VECTORS 1
 #endif
-#define LEAF 32
+#define MOMENT_LEAF 32
 
 /* sum (x-center) of a leaf, and sum (x-center)^2. */
 typedef struct {
     accv s, q;
-} leaf_sums;
+} moment_sums;
 
-leaf_sums leaf_add(leaf_sums sums, __global const storage_t *row, uint have, accv center)
+moment_sums moment_add(moment_sums sums, __global const storage_t *row, uint have, accv center)
 {
     const accv d = load_some(row, have) - center;
     sums.s += d;
@@ -31,25 +31,25 @@ leaf_sums leaf_add(leaf_sums sums, __global const storage_t *row, uint have, acc
     return sums;
 }
 
-leaf_sums leaf_sums_about(__global const storage_t *x, ulong outer, uint rows, uint have,
+moment_sums moment_sums_about(__global const storage_t *x, ulong outer, uint rows, uint have,
                           accv center)
 {
-    leaf_sums zero, k0, k1, k2, k3;
+    moment_sums zero, k0, k1, k2, k3;
     zero.s = zero.q = 0.0f;
     k0 = k1 = k2 = k3 = zero;
     uint r = 0;
     for (; r + 4 <= rows; r += 4, x += 4 * outer) {
-        k0 = leaf_add(k0, x, have, center);
-        k1 = leaf_add(k1, x + outer, have, center);
-        k2 = leaf_add(k2, x + 2 * outer, have, center);
-        k3 = leaf_add(k3, x + 3 * outer, have, center);
+        k0 = moment_add(k0, x, have, center);
+        k1 = moment_add(k1, x + outer, have, center);
+        k2 = moment_add(k2, x + 2 * outer, have, center);
+        k3 = moment_add(k3, x + 3 * outer, have, center);
     }
     if (r < rows)
-        k0 = leaf_add(k0, x, have, center);
+        k0 = moment_add(k0, x, have, center);
     if (r + 1 < rows)
-        k1 = leaf_add(k1, x + outer, have, center);
+        k1 = moment_add(k1, x + outer, have, center);
     if (r + 2 < rows)
-        k2 = leaf_add(k2, x + 2 * outer, have, center);
+        k2 = moment_add(k2, x + 2 * outer, have, center);
     k0.s = (k0.s + k1.s) + (k2.s + k3.s);
     k0.q = (k0.q + k1.q) + (k2.q + k3.q);
     return k0;
@@ -105,7 +105,7 @@ INLINE void leaf_centers(accv center[CHANNEL_VECTORS], __global const storage_t 
 
 moments leaf_moments(__global const storage_t *x, ulong outer, uint rows, uint have, accv center)
 {
-    const leaf_sums sums = leaf_sums_about(x, outer, rows, have, center);
+    const moment_sums sums = moment_sums_about(x, outer, rows, have, center);
     moments m = moments_about(rows, center, sums.s, sums.q);
     if (ANY(!isfinite(m.hi)) || ANY(!isfinite(sums.s))) {
         const accv plain = leaf_plain_mean(x, outer, rows, have);
@@ -129,8 +129,8 @@ __kernel void batch_norm_statistics_rows(__global const storage_t *x, ulong x_at
     x += x_at + first_row * x_outer + first_channel * x_channel;
 
     moments all[CHANNEL_VECTORS];
-    for (uint r = 0; r < rows; r += LEAF, x += LEAF * x_outer) {
-        const uint count = min((uint)LEAF, rows - r);
+    for (uint r = 0; r < rows; r += MOMENT_LEAF, x += MOMENT_LEAF * x_outer) {
+        const uint count = min((uint)MOMENT_LEAF, rows - r);
         accv center[CHANNEL_VECTORS];
         leaf_centers(center, x, x_outer, count, channels - first_channel);
 #pragma unroll

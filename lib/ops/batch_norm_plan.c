@@ -174,7 +174,9 @@ static const variant variants[BNCLI_BATCH_NORM_STEPS][FAMILIES] = {
                                      {"batch_norm_double_backward_apply", prepare_apply_rows}},
 };
 
+/* Statistics have no mask, but share a program with the sums of backward. */
 static const mask_role mask_roles[BNCLI_BATCH_NORM_STEPS] = {
+    [BNCLI_STATISTICS] = READS_MASK,
     [BNCLI_APPLY] = WRITES_MASK,
     [BNCLI_BACKWARD_SUMS] = READS_MASK,
     [BNCLI_BACKWARD_APPLY] = READS_MASK,
