@@ -17,6 +17,7 @@
 #include "accuracy_plot.h"
 #include "accuracy_table.h"
 #include "fail.h"
+#include "gnuplot.h"
 
 enum { EXIT_USAGE = 2, MOST_OFFSETS = 9, LAYOUTS = 3 };
 
@@ -201,7 +202,7 @@ static bncl_status measure_all(sweep *s, bncl_error *err)
 
 static bncl_status open_files(sweep *s, bncl_error *err)
 {
-    bncl_status status = s->options.plot != NULL ? accuracy_plot_check(err) : BNCL_OK;
+    bncl_status status = s->options.plot != NULL ? bench_gnuplot_check(err) : BNCL_OK;
     if (status != BNCL_OK)
         return status;
     if (s->options.plot != NULL)

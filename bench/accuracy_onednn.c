@@ -1,23 +1,15 @@
-/* oneDNN as a peer; see accuracy_peer.h. Versions 2 and 3, whose C interfaces differ. Without
-   HAVE_ONEDNN, which configure finds out, a peer that is never there. */
+/* oneDNN as a peer; see accuracy_peer.h. Without HAVE_ONEDNN, which configure finds out, a peer that
+   is never there. */
 #include "accuracy_peer.h"
 
 #include "fail.h"
 
 #if HAVE_ONEDNN
 
-#include <stdbool.h>
 #include <stdio.h>
-#include <stdlib.h>
-
-#include <oneapi/dnnl/dnnl.h>
 
 #include "accuracy_exact.h"
-
-typedef struct onednn {
-    dnnl_engine_t engine;
-    dnnl_stream_t stream;
-} onednn;
+#include "onednn.h"
 
 /* What one run makes. given: the case's layout; format: the one that is tried. */
 typedef struct onednn_run {
@@ -30,61 +22,6 @@ typedef struct onednn_run {
 static const dnnl_format_tag_t formats[] = {dnnl_nchw, dnnl_nhwc, dnnl_nChw16c};
 enum { FORMATS = sizeof formats / sizeof formats[0] };
 
-/* ---- where version 3, whose descriptors of memory are objects, differs from version 2 ---- */
-
-#if DNNL_VERSION_MAJOR >= 3
-typedef const_dnnl_memory_desc_t descriptor;
-#define DESCRIPTOR(member) (member)
-
-static dnnl_status_t describe(dnnl_memory_desc_t *out, bool *has, int rank, const dnnl_dims_t dims,
-                              dnnl_format_tag_t tag)
-{
-    dnnl_status_t status = dnnl_memory_desc_create_with_tag(out, rank, dims, dnnl_f32, tag);
-    *has = status == dnnl_success;
-    return status;
-}
-
-static void forget(dnnl_memory_desc_t *member, bool has)
-{
-    if (has)
-        dnnl_memory_desc_destroy(*member);
-}
-
-static dnnl_status_t describe_normalize(dnnl_engine_t engine, descriptor format,
-                                        dnnl_primitive_desc_t *out)
-{
-    return dnnl_batch_normalization_forward_primitive_desc_create(
-        out, engine, dnnl_forward_training, format, format, (float)ACCURACY_EPS, 0, NULL);
-}
-#else
-typedef const dnnl_memory_desc_t *descriptor;
-#define DESCRIPTOR(member) (&(member))
-
-static dnnl_status_t describe(dnnl_memory_desc_t *out, bool *has, int rank, const dnnl_dims_t dims,
-                              dnnl_format_tag_t tag)
-{
-    *has = false;
-    return dnnl_memory_desc_init_by_tag(out, rank, dims, dnnl_f32, tag);
-}
-
-static void forget(dnnl_memory_desc_t *member, bool has)
-{
-    (void)member;
-    (void)has;
-}
-
-static dnnl_status_t describe_normalize(dnnl_engine_t engine, descriptor format,
-                                        dnnl_primitive_desc_t *out)
-{
-    dnnl_batch_normalization_desc_t operation;
-    dnnl_status_t status = dnnl_batch_normalization_forward_desc_init(
-        &operation, dnnl_forward_training, format, (float)ACCURACY_EPS, 0);
-    if (status != dnnl_success)
-        return status;
-    return dnnl_primitive_desc_create(out, &operation, NULL, engine, NULL);
-}
-#endif
-
 /* ---- one run ---- */
 
 static dnnl_status_t describe_all(onednn_run *run, const accuracy_case *c, size_t way)
@@ -92,11 +29,11 @@ static dnnl_status_t describe_all(onednn_run *run, const accuracy_case *c, size_
     const dnnl_dims_t channels = {(dnnl_dim_t)c->channels};
     const dnnl_dims_t dims = {(dnnl_dim_t)c->samples, channels[0], 1, (dnnl_dim_t)c->length};
     const dnnl_format_tag_t given = c->layout == BNCL_LAYOUT_NCL ? dnnl_nchw : dnnl_nhwc;
-    dnnl_status_t status = describe(&run->given, &run->has_given, 4, dims, given);
+    dnnl_status_t status = onednn_describe(&run->given, &run->has_given, 4, dims, dnnl_f32, given);
     if (status == dnnl_success)
-        status = describe(&run->format, &run->has_format, 4, dims, formats[way]);
+        status = onednn_describe(&run->format, &run->has_format, 4, dims, dnnl_f32, formats[way]);
     if (status == dnnl_success)
-        status = describe(&run->channel, &run->has_channel, 1, channels, dnnl_a);
+        status = onednn_describe(&run->channel, &run->has_channel, 1, channels, dnnl_f32, dnnl_a);
     return status;
 }
 
@@ -104,15 +41,15 @@ static dnnl_status_t make_memory(onednn_run *run, dnnl_engine_t engine, const fl
 {
     struct {
         dnnl_memory_t *out;
-        descriptor shape;
+        onednn_descriptor shape;
         void *place;
     } rows[] = {
-        {&run->given_x, DESCRIPTOR(run->given), (void *)x}, /* only read */
-        {&run->given_y, DESCRIPTOR(run->given), y},
-        {&run->format_x, DESCRIPTOR(run->format), DNNL_MEMORY_ALLOCATE},
-        {&run->format_y, DESCRIPTOR(run->format), DNNL_MEMORY_ALLOCATE},
-        {&run->mean, DESCRIPTOR(run->channel), DNNL_MEMORY_ALLOCATE},
-        {&run->variance, DESCRIPTOR(run->channel), DNNL_MEMORY_ALLOCATE},
+        {&run->given_x, ONEDNN_DESCRIPTOR(run->given), (void *)x}, /* only read */
+        {&run->given_y, ONEDNN_DESCRIPTOR(run->given), y},
+        {&run->format_x, ONEDNN_DESCRIPTOR(run->format), DNNL_MEMORY_ALLOCATE},
+        {&run->format_y, ONEDNN_DESCRIPTOR(run->format), DNNL_MEMORY_ALLOCATE},
+        {&run->mean, ONEDNN_DESCRIPTOR(run->channel), DNNL_MEMORY_ALLOCATE},
+        {&run->variance, ONEDNN_DESCRIPTOR(run->channel), DNNL_MEMORY_ALLOCATE},
     };
     dnnl_status_t status = dnnl_success;
     for (size_t i = 0; i < sizeof rows / sizeof rows[0] && status == dnnl_success; ++i)
@@ -120,29 +57,24 @@ static dnnl_status_t make_memory(onednn_run *run, dnnl_engine_t engine, const fl
     return status;
 }
 
-static dnnl_status_t make_primitive(dnnl_primitive_desc_t description, dnnl_primitive_t *out)
-{
-    dnnl_status_t status = dnnl_primitive_create(out, description);
-    dnnl_primitive_desc_destroy(description);
-    return status;
-}
-
-static dnnl_status_t make_reorder(dnnl_engine_t engine, descriptor from, descriptor to,
-                                  dnnl_primitive_t *out)
+static dnnl_status_t make_reorder(dnnl_engine_t engine, onednn_descriptor from,
+                                  onednn_descriptor to, dnnl_primitive_t *out)
 {
     dnnl_primitive_desc_t description;
     dnnl_status_t status =
         dnnl_reorder_primitive_desc_create(&description, from, engine, to, engine, NULL);
-    return status == dnnl_success ? make_primitive(description, out) : status;
+    return status == dnnl_success ? onednn_make(description, out) : status;
 }
 
 static dnnl_status_t make_primitives(onednn_run *run, dnnl_engine_t engine)
 {
-    const descriptor given = DESCRIPTOR(run->given), format = DESCRIPTOR(run->format);
+    const onednn_descriptor given = ONEDNN_DESCRIPTOR(run->given),
+                            format = ONEDNN_DESCRIPTOR(run->format);
     dnnl_primitive_desc_t description;
-    dnnl_status_t status = describe_normalize(engine, format, &description);
+    dnnl_status_t status = onednn_describe_forward(engine, dnnl_forward_training, format,
+                                                   (float)ACCURACY_EPS, 0, &description);
     if (status == dnnl_success)
-        status = make_primitive(description, &run->normalize);
+        status = onednn_make(description, &run->normalize);
     if (status == dnnl_success)
         status = make_reorder(engine, given, format, &run->reorder_in);
     if (status == dnnl_success)
@@ -177,9 +109,9 @@ static void drop_run(onednn_run *run)
     for (size_t i = 0; i < sizeof memories / sizeof memories[0]; ++i)
         if (memories[i] != NULL)
             dnnl_memory_destroy(memories[i]);
-    forget(&run->given, run->has_given);
-    forget(&run->format, run->has_format);
-    forget(&run->channel, run->has_channel);
+    onednn_forget(&run->given, run->has_given);
+    onednn_forget(&run->format, run->has_format);
+    onednn_forget(&run->channel, run->has_channel);
 }
 
 static bncl_status run_onednn(void *state, const accuracy_case *c, size_t way, const float *x,
@@ -204,31 +136,17 @@ static bncl_status run_onednn(void *state, const accuracy_case *c, size_t way, c
 
 static void close_onednn(void *state)
 {
-    onednn *peer = state;
-    if (peer == NULL)
-        return;
-    if (peer->stream != NULL)
-        dnnl_stream_destroy(peer->stream);
-    if (peer->engine != NULL)
-        dnnl_engine_destroy(peer->engine);
-    free(peer);
+    onednn_close(state);
 }
 
 static bncl_status open_onednn(const accuracy_options *options, void **state, char *about,
                                bncl_error *err)
 {
     (void)options;
-    onednn *peer = calloc(1, sizeof *peer);
-    if (peer == NULL)
-        return bench_fail(err, BNCL_ERROR_MEMORY, "out of memory");
-    dnnl_status_t status = dnnl_engine_create(&peer->engine, dnnl_cpu, 0);
-    if (status == dnnl_success)
-        status = dnnl_stream_create(&peer->stream, peer->engine, dnnl_stream_default_flags);
-    if (status != dnnl_success) {
-        close_onednn(peer);
-        return bench_fail(err, BNCL_ERROR_UNSUPPORTED, "it has no CPU engine: status %d",
-                          (int)status);
-    }
+    onednn *peer;
+    bncl_status status = onednn_open(&peer, err);
+    if (status != BNCL_OK)
+        return status;
     const dnnl_version_t *version = dnnl_version();
     snprintf(about, ACCURACY_ABOUT_SIZE,
              "oneDNN %d.%d.%d, CPU, the best of its formats nchw, nhwc and nChw16c", version->major,

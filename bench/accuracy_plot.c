@@ -1,31 +1,9 @@
 /* The picture; see accuracy_plot.h, and accuracy.gp for how it looks. */
 #include "accuracy_plot.h"
 
-#include <fcntl.h>
 #include <math.h>
-#include <unistd.h>
 
-#include "child.h"
-#include "fail.h"
-
-bncl_status accuracy_plot_check(bncl_error *err)
-{
-    const char *const argv[] = {"gnuplot", "--version", NULL};
-    bench_child child = {0};
-    int nowhere = open("/dev/null", O_WRONLY | O_CLOEXEC);
-    bncl_error reason;
-    bncl_status status = bench_child_start(argv, nowhere, &child, &reason);
-    if (status == BNCL_OK)
-        status = bench_child_end(&child, &reason);
-    if (nowhere >= 0)
-        close(nowhere);
-    if (status == BNCL_OK)
-        return BNCL_OK;
-    return bench_fail(err, status,
-                      "gnuplot, which draws, is missing (Debian: apt-get install "
-                      "gnuplot-nox): %s",
-                      reason.text);
-}
+#include "gnuplot.h"
 
 /* "?" is what accuracy.gp takes for a missing value. */
 static void write_value(FILE *to, double value)
@@ -72,15 +50,9 @@ bncl_status accuracy_plot(const accuracy_table *worst, int file, bncl_error *err
     /* "-": first what comes over the pipe. */
     const char *const argv[] = {"gnuplot", "-", BENCH_DIR "/accuracy.gp", NULL};
     bench_child child = {0};
-    bncl_error reason;
-    if (ftruncate(file, 0) != 0)
-        return bench_fail(err, BNCL_ERROR_IO, "the picture's file cannot be emptied");
-    bncl_status status = bench_child_start(argv, file, &child, &reason);
-    if (status == BNCL_OK) {
-        write_data(child.to, worst);
-        status = bench_child_end(&child, &reason);
-    }
+    bncl_status status = bench_gnuplot_start(argv, file, &child, err);
     if (status != BNCL_OK)
-        return bench_fail(err, status, "gnuplot: %s", reason.text);
-    return BNCL_OK;
+        return status;
+    write_data(child.to, worst);
+    return bench_gnuplot_end(&child, err);
 }

@@ -4,9 +4,6 @@
 
 #include "accuracy_table.h"
 
-/* UNSUPPORTED where gnuplot cannot be started: to be asked before the long work. */
-bncl_status accuracy_plot_check(bncl_error *err);
-
 /* Draws a table of the worst of all n into the open file, as SVG. Peers without a number have no
    curve. Errors: IO. */
 bncl_status accuracy_plot(const accuracy_table *worst, int file, bncl_error *err);

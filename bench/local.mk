@@ -1,8 +1,53 @@
 # The benchmarks: public headers and -lbncl only. `make bench' makes them; `make check' as well, for
-# the test that runs them once.
+# the tests that run them once. bncl-bench is installed.
+bin_PROGRAMS += bench/bncl-bench
 BENCHES = bench/accuracy bench/versus
 check_PROGRAMS += $(BENCHES)
-bench: $(BENCHES)
+bench: $(BENCHES) bench/bncl-bench
+
+# What the programs share: how they fail, and the others that they talk to.
+bench_peers = \
+	bench/child.c bench/child.h \
+	bench/fail.c bench/fail.h \
+	bench/gnuplot.c bench/gnuplot.h \
+	bench/onednn.c bench/onednn.h \
+	bench/pytorch.c bench/pytorch.h
+
+bench_bncl_bench_CPPFLAGS = -I$(top_srcdir)/include -I$(top_srcdir)/bench $(ONEDNN_CPPFLAGS) \
+	$(OPENCL_CFLAGS) $(JANSSON_CFLAGS)
+bench_bncl_bench_LDADD = libbncl.la $(ONEDNN_LIBS) $(OPENCL_LIBS) $(JANSSON_LIBS) -lm -ldl
+bench_bncl_bench_SOURCES = \
+	bench/bench.c \
+	bench/bench_batch_norm.c \
+	bench/bench_cases.c bench/bench_cases.h \
+	bench/bench_contestant.h \
+	bench/bench_files.c bench/bench_files.h \
+	bench/bench_library.c bench/bench_library.h \
+	bench/bench_limit.c \
+	bench/bench_measure.c bench/bench_measure.h \
+	bench/bench_model.c bench/bench_model.h \
+	bench/bench_numbers.c bench/bench_numbers.h \
+	bench/bench_onednn.c \
+	bench/bench_operation.h \
+	bench/bench_operators.c \
+	bench/bench_options.c bench/bench_options.h \
+	bench/bench_plot.c bench/bench_plot.h \
+	bench/bench_pytorch.c \
+	bench/bench_statistics.c bench/bench_statistics.h \
+	bench/bench_table.c bench/bench_table.h \
+	bench/bench_texts.h \
+	bench/bench_world.c bench/bench_world.h \
+	bench/launches.c bench/launches.h \
+	$(bench_peers)
+nodist_bench_bncl_bench_SOURCES = bench_texts.c
+
+# Texts that bncl-bench carries with it, so that it needs no files of its own where it is installed.
+BENCH_TEXTS = bench/bench_limit.cl bench/bench_pytorch.py bench/bench_plot.gp
+EXTRA_DIST += $(BENCH_TEXTS) tools/embed_texts.sh
+bench_texts.c: $(BENCH_TEXTS) tools/embed_texts.sh
+	$(AM_V_GEN)texts=; for text in $(BENCH_TEXTS); do texts="$$texts $(srcdir)/$$text"; done; \
+	$(SHELL) $(srcdir)/tools/embed_texts.sh bench_texts.h $$texts > $@.tmp && mv -f $@.tmp $@
+CLEANFILES += bench_texts.c bench_texts.c.tmp
 
 bench_accuracy_CPPFLAGS = -I$(top_srcdir)/include $(ONEDNN_CPPFLAGS) \
 	-DBENCH_DIR='"$(abs_top_srcdir)/bench"'
@@ -18,8 +63,7 @@ bench_accuracy_SOURCES = \
 	bench/accuracy_plot.c bench/accuracy_plot.h \
 	bench/accuracy_pytorch.c \
 	bench/accuracy_table.c bench/accuracy_table.h \
-	bench/child.c bench/child.h \
-	bench/fail.c bench/fail.h
+	$(bench_peers)
 EXTRA_DIST += bench/accuracy.gp bench/accuracy_pytorch.py
 
 bench_versus_CPPFLAGS = -I$(top_srcdir)/include
