@@ -21,7 +21,7 @@ static void write_csv_row(const bench_row *row, FILE *file)
     for (int k = 0; k < BENCH_CONTESTANTS; ++k) {
         const bench_timing *t = &row->timings[k];
         if (t->present)
-            fprintf(file, ",%.4g,%.4g,%.4g,%.4g,%.4g,\"%s\"", t->seconds.median, t->seconds.low,
+            fprintf(file, ",%.4g,%.4g,%.4g,%.4g,%.4g,%s", t->seconds.median, t->seconds.low,
                     t->seconds.high, t->ratio.median, t->alone.median, t->way);
         else
             fputs(",,,,,,", file);

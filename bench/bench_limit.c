@@ -194,7 +194,7 @@ static bncl_status prepare_limit(void *state, const bench_case *c, const bench_m
     }
     if (l->best < 0)
         return bench_fail(err, BNCL_ERROR_UNSUPPORTED, "less than a word");
-    snprintf(way, BENCH_WAY_SIZE, "vector %u, depth %u", variants[l->best].vector,
+    snprintf(way, BENCH_WAY_SIZE, "vector %u depth %u", variants[l->best].vector,
              variants[l->best].depth);
     return BNCL_OK;
 }

@@ -118,7 +118,7 @@ static bool take_spread(bench_options *options)
 {
     char *end;
     const double value = strtod(optarg, &end);
-    if (end == optarg || *end != '\0' || !(value > 0.0 && value <= 1e6))
+    if (end == optarg || *end != '\0' || !(value > 0.0 && value <= 1e12))
         return expected("--spread above 0, such as 0.15", optarg);
     options->spread = value;
     return true;

@@ -5,7 +5,7 @@
 line = 34.0 # pixels a case
 bars = line * count
 height = bars + 640
-set terminal svg size 1100,height dynamic name 'bench' \
+set terminal svg size 1100,height dynamic noenhanced name 'bench' \
     font 'Helvetica,Arial,sans-serif,13' background '#ffffff'
 set encoding utf8
 set datafile missing '?'
@@ -39,7 +39,7 @@ plot for [k = 1:4] $cases \
 
 unset label
 unset ytics
-set ytics
+set ytics nomirror
 set tmargin at screen 430.0 / height
 set bmargin at screen 60.0 / height
 set lmargin at screen 0.09

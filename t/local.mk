@@ -59,11 +59,18 @@ t_unit_idx_test_LDADD = $(LDADD) $(ZLIB_LIBS)
 t_unit_progress_test_SOURCES = t/unit/progress_test.c examples/progress.c examples/progress.h
 
 # The benchmarks, in small.
-unit_tests += t/unit/accuracy_test
-pocl_tests += t/op/accuracy_test
+unit_tests += t/unit/accuracy_test t/unit/bench_test
+pocl_tests += t/op/accuracy_test t/op/bench_test
 t_unit_accuracy_test_SOURCES = t/unit/accuracy_test.c \
 	bench/accuracy_case.c bench/accuracy_case.h \
 	bench/accuracy_exact.c bench/accuracy_exact.h
+t_unit_bench_test_SOURCES = t/unit/bench_test.c \
+	bench/bench_cases.c bench/bench_cases.h \
+	bench/bench_model.c bench/bench_model.h \
+	bench/bench_numbers.c bench/bench_numbers.h \
+	bench/bench_statistics.c bench/bench_statistics.h
+t_op_bench_test_CPPFLAGS = $(AM_CPPFLAGS) $(JANSSON_CFLAGS)
+t_op_bench_test_LDADD = $(LDADD) $(JANSSON_LIBS)
 
 # Files: safetensors, and how they are replaced.
 t_lib_libcheck_la_SOURCES += \
