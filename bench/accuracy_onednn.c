@@ -1,5 +1,5 @@
-/* oneDNN as a peer; see accuracy_peer.h. Without HAVE_ONEDNN, which configure finds out, a peer that
-   is never there. */
+/* oneDNN as a peer; see accuracy_peer.h. Without HAVE_ONEDNN, which configure finds out, a peer
+   that is never there. */
 #include "accuracy_peer.h"
 
 #include "fail.h"

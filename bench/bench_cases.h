@@ -1,5 +1,5 @@
-/* What is timed: operators, their shapes, directions, dtypes and layouts, and the list of cases that
-   a command line asks for. Knows no device. */
+/* What is timed: operators, their shapes, directions, dtypes and layouts, and the list of cases
+   that a command line asks for. Knows no device. */
 #ifndef BENCH_CASES_H
 #define BENCH_CASES_H
 

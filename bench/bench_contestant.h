@@ -1,5 +1,5 @@
-/* Who takes part: libbncl, what sets the limit, the libraries beside it. Each does a case's calls by
-   itself and says how long they took. */
+/* Who takes part: libbncl, what sets the limit, the libraries beside it. Each does a case's calls
+   by itself and says how long they took. */
 #ifndef BENCH_CONTESTANT_H
 #define BENCH_CONTESTANT_H
 

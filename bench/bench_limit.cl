@@ -1,6 +1,6 @@
 /* What sets the limit: a pass over memory and nothing else.
-   count vectors of VEC words each, READS tensors in, WRITES out. A work-group of WG work-items moves
-   a block of DEPTH*WG vectors, work-items side by side:
+   count vectors of VEC words each, READS tensors in, WRITES out. A work-group of WG work-items
+   moves a block of DEPTH*WG vectors, work-items side by side:
      group g:  | WG vectors | WG vectors | ... DEPTH times |
    What is read and not written is xored, and stored where the sum has a value that it never has.
    Traffic: READS + WRITES words a word. */

@@ -49,6 +49,14 @@ bench_texts.c: $(BENCH_TEXTS) tools/embed_texts.sh
 	$(SHELL) $(srcdir)/tools/embed_texts.sh bench_texts.h $$texts > $@.tmp && mv -f $@.tmp $@
 CLEANFILES += bench_texts.c bench_texts.c.tmp
 
+# The figures that are promised, beside their bars. No part of `make check': a noisy machine is no
+# failing test.
+BENCH_CHECK_OPTIONS =
+EXTRA_DIST += bench/check.py
+bench-check: bench/bncl-bench
+	$(PYTORCH_INTERPRETER) $(srcdir)/bench/check.py --bench bench/bncl-bench -- \
+		$(BENCH_CHECK_OPTIONS)
+
 bench_accuracy_CPPFLAGS = -I$(top_srcdir)/include $(ONEDNN_CPPFLAGS) \
 	-DBENCH_DIR='"$(abs_top_srcdir)/bench"'
 bench_accuracy_LDADD = libbncl.la $(ONEDNN_LIBS) -lm

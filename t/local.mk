@@ -21,6 +21,7 @@ check_PROGRAMS =
 # What must hold of the tree and of what is installed from it; shell scripts, which need no device.
 dist_tests = \
 	t/dist/api_tested.sh \
+	t/dist/bench_check.sh \
 	t/dist/docs.sh \
 	t/dist/fault_layer.sh \
 	t/dist/floors.sh \
