@@ -11,6 +11,10 @@
 #include "bench_model.h"
 #include "bench_options.h"
 
+/* What GCC's OpenMP, whose threads wait for the next work on their cores, takes to let them sleep:
+   measured, 10 ms. Whoever comes next must not pay for it. */
+#define BENCH_OPENMP_REST 15e-3
+
 enum { BENCH_ABOUT_SIZE = 256, BENCH_WAY_SIZE = 48 };
 
 typedef struct bench_world bench_world; /* bench_world.h */
@@ -24,6 +28,7 @@ typedef struct bench_setup {
 typedef struct bench_contestant {
     const char *name;  /* for people */
     const char *field; /* in files */
+    double rest;       /* seconds that its threads go on spinning after their work */
     /* Writes its version and the like to `about`, "" for nothing to say. UNSUPPORTED where it is
        not installed. */
     bncl_status (*open)(const bench_setup *setup, void **state, char *about, bncl_error *err);

@@ -116,5 +116,5 @@ static bncl_status run_library(void *state, size_t calls, double *seconds, bncl_
     return status == BNCL_OK ? finished : status;
 }
 
-const bench_contestant bench_library = {"libbncl",       "libbncl",   open_library,
+const bench_contestant bench_library = {"libbncl",       "libbncl",   0.0,          open_library,
                                         prepare_library, run_library, close_library};

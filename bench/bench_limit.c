@@ -199,7 +199,7 @@ static bncl_status prepare_limit(void *state, const bench_case *c, const bench_m
     return BNCL_OK;
 }
 
-const bench_contestant bench_limit = {"limit",       "limit",   open_limit,
+const bench_contestant bench_limit = {"limit",       "limit",   0.0,        open_limit,
                                       prepare_limit, run_limit, close_limit};
 
 /* ---- nothing ---- */
@@ -225,5 +225,5 @@ static bncl_status prepare_empty(void *state, const bench_case *c, const bench_m
     return run_passes(l, l->best, 1, &seconds, err);
 }
 
-const bench_contestant bench_empty = {"empty kernel", "empty",   open_empty,
+const bench_contestant bench_empty = {"empty kernel", "empty",   0.0,        open_empty,
                                       prepare_empty,  run_limit, close_limit};

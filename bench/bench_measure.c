@@ -5,6 +5,7 @@
 #include <stdio.h>
 
 #include "bench_library.h"
+#include "bench_numbers.h"
 #include "bench_world.h"
 #include "fail.h"
 #include "launches.h"
@@ -66,22 +67,25 @@ static bncl_status prepare(bench_field *field, int k, bench_row *row, bncl_error
             row->launches = bench_launches() - before;
     }
     timing->calls = bench_calls_for(seconds, LEAST_SECONDS, MOST_CALLS);
+    bench_rest(contestant->rest);
     return status == BNCL_OK ? BNCL_OK : judge(field, k, row, status, &reason, err);
 }
 
-/* One turn: a call that makes caches its own, the sample, and a call by itself. */
+/* One turn: calls that make the caches its own and wake its threads, the sample, a call by itself.
+   It ends when its threads are at rest. */
 static bncl_status take_turn(bench_field *field, int k, bench_row *row, double *sample,
                              double *alone, bncl_error *err)
 {
     const size_t calls = row->timings[k].calls;
     double seconds = 0.0;
     bncl_error reason;
-    bncl_status status = bench_contestants[k]->run(field->states[k], 1, &seconds, &reason);
+    bncl_status status = bench_contestants[k]->run(field->states[k], calls, &seconds, &reason);
     if (status == BNCL_OK)
         status = bench_contestants[k]->run(field->states[k], calls, &seconds, &reason);
     *sample = *alone = seconds / (double)calls;
     if (status == BNCL_OK && calls > 1)
         status = bench_contestants[k]->run(field->states[k], 1, alone, &reason);
+    bench_rest(bench_contestants[k]->rest);
     return status == BNCL_OK ? BNCL_OK : judge(field, k, row, status, &reason, err);
 }
 

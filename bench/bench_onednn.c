@@ -1,6 +1,6 @@
-/* oneDNN as a contestant: batch norm, with 4-D descriptors [N,C,1,L], since those of fewer dims fall
-   to its reference; and [1,C,1,N] for [N,C], since it takes nhwc of H = W = 1 for nchw, which is
-   slow, and the sums are the same. Without HAVE_ONEDNN, which configure finds out, one that is
+/* oneDNN as a contestant: batch norm, with 4-D descriptors [N,C,1,L], since those of fewer dims
+   fall to its reference; and [1,C,1,N] for [N,C], since it takes nhwc of H = W = 1 for nchw, which
+   is slow, and the sums are the same. Without HAVE_ONEDNN, which configure finds out, one that is
    never there. */
 #include "bench_contestant.h"
 
@@ -352,7 +352,8 @@ static bncl_status open_onednn(const bench_setup *setup, void **state, char *abo
 
 #endif
 
-const bench_contestant bench_onednn = {"oneDNN",       "onednn",   open_onednn,
+const bench_contestant bench_onednn = {"oneDNN",       "onednn",   BENCH_OPENMP_REST, open_onednn,
                                        prepare_onednn, run_onednn, close_onednn};
-const bench_contestant bench_onednn_given = {"oneDNN given", "onednn_given", open_onednn_given,
-                                             prepare_onednn, run_onednn,     close_onednn};
+const bench_contestant bench_onednn_given = {"oneDNN given",    "onednn_given", BENCH_OPENMP_REST,
+                                             open_onednn_given, prepare_onednn, run_onednn,
+                                             close_onednn};

@@ -70,5 +70,6 @@ static bncl_status run_pytorch(void *state, size_t calls, double *seconds, bncl_
     return BNCL_OK;
 }
 
-const bench_contestant bench_pytorch = {"PyTorch",       "pytorch",   open_pytorch,
-                                        prepare_pytorch, run_pytorch, close_pytorch};
+const bench_contestant bench_pytorch = {"PyTorch",    "pytorch",       BENCH_OPENMP_REST,
+                                        open_pytorch, prepare_pytorch, run_pytorch,
+                                        close_pytorch};

@@ -2,8 +2,8 @@
 """What libbncl promises of its speed, beside what bncl-bench measures: `make bench-check'.
 
 Reads the JSON of bncl-bench's runs, or makes one with --bench, and prints a line a figure: its bar,
-the worst that was measured, and the case that it was measured on. Exit status: 0 every figure that is
-measured reaches its bar, 1 one falls short, 3 none does, but some are noisy or missing, so that
+the worst that was measured, and the case that it was measured on. Exit status: 0 every figure that
+is measured reaches its bar, 1 one falls short, 3 none does, but some are noisy or missing, so that
 nothing is shown."""
 import argparse
 import json

@@ -1,5 +1,5 @@
-/* Counting launches; see launches.h. The dynamic linker resolves a library's reference to a function
-   in the program first: so calls inside libbncl and CLBlast come here as well. */
+/* Counting launches; see launches.h. The dynamic linker resolves a library's reference to a
+   function in the program first: so calls inside libbncl and CLBlast come here as well. */
 #define _GNU_SOURCE /* RTLD_NEXT */
 #include "launches.h"
 
