@@ -13,7 +13,7 @@ typedef struct bench_world {
     bncl_queue *queue;
     bncl_device_info info;
     bench_device_facts facts;
-    /* Of the present case, in the order of the bits BENCH_X …; those that it lacks: NULL, absent. */
+    /* Of the present case, in the order of the bits BENCH_X …; what it lacks: NULL, absent. */
     bncl_buffer *buffers[BENCH_WHOLES];
     bncl_tensor tensors[BENCH_WHOLES];
 } bench_world;

@@ -1,7 +1,7 @@
 #!/bin/sh
-# Writes a C file on standard output that holds each file as a constant, char NAME_text[], where NAME
-# is the file's without its extension. (Bytes, since a string may not exceed 4095 characters in ISO
-# C.)
+# Writes a C file on standard output that holds each file as a constant, char NAME_text[], where
+# NAME is the file's without its extension. (Bytes, since a string may not exceed 4095 characters in
+# ISO C.)
 #   embed_texts.sh HEADER FILE... > texts.c
 set -eu
 
