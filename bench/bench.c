@@ -137,7 +137,7 @@ static bncl_status measure_all(program *p, bncl_error *err)
         status = bench_measure(&p->field, &p->cases[i], row, err);
         progress(p, i, "");
         if (status == BNCL_ERROR_UNSUPPORTED) {
-            tell(p, "%-45s not on this device: %s\n", name, err->text);
+            tell(p, "%-50s not on this device: %s\n", name, err->text);
             status = BNCL_OK;
             continue;
         }

@@ -33,6 +33,14 @@ static void write_row(FILE *to, const bench_row *row)
             row->noisy ? 1 : 0);
 }
 
+static bool is_shown(const bench_row *rows, size_t count, int contestant)
+{
+    for (size_t i = 0; i < count; ++i)
+        if (rows[i].timings[contestant].present)
+            return true;
+    return false;
+}
+
 bncl_status bench_plot(const bench_row *rows, size_t count, int file, bncl_error *err)
 {
     /* "-": what comes over the pipe, first the data, then the script. */
@@ -45,7 +53,11 @@ bncl_status bench_plot(const bench_row *rows, size_t count, int file, bncl_error
     for (size_t i = 0; i < count; ++i)
         if (bench_row_rate(&rows[i], BENCH_AT_LIMIT) > roof)
             roof = bench_row_rate(&rows[i], BENCH_AT_LIMIT);
-    fprintf(child.to, "count = %zu\nroof = %.4g\n$cases << END\n", count, roof);
+    fprintf(child.to, "count = %zu\nroof = %.4g\nshown = '", count, roof);
+    for (int k = 0; k < DRAWN; ++k)
+        if (is_shown(rows, count, drawn[k]))
+            fprintf(child.to, " %d", k + 1);
+    fputs("'\n$cases << END\n", child.to);
     for (size_t i = 0; i < count; ++i)
         write_row(child.to, &rows[i]);
     fputs("END\n", child.to);

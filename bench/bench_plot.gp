@@ -1,7 +1,8 @@
 # How fast each case moves its bytes, beside the limit and the peers; and a roofline.
-# bench_plot.c sends before: `count' and `roof', the largest limit in GB/s, and the data block
-# $cases: a line a case, of "name limit libbncl PyTorch oneDNN given intensity GFLOP/s noisy", the
-# rates in GB/s, "?" where there is none.
+# bench_plot.c sends before: `count' and `roof', the largest limit in GB/s; `shown', which of libbncl
+# and its peers there are: '1 3'; and the data block $cases: a line a case, of
+#   name limit libbncl PyTorch oneDNN given intensity GFLOP/s noisy
+# with rates in GB/s, "?" where there is none.
 line = 34.0 # pixels a case
 bars = line * count
 height = bars + 640
@@ -30,9 +31,9 @@ set xrange [0:*]
 set xlabel 'GB/s'
 set grid xtics linetype 1 linecolor rgb '#e6e6e6' linewidth 0.8
 set style fill solid 0.9 noborder
-plot for [k = 1:4] $cases \
+plot for [k in shown] $cases \
         using (0):($0):(0):(column(k + 2)):($0 - 0.6 + 0.2 * k):($0 - 0.42 + 0.2 * k) \
-        with boxxyerror linecolor rgb word(colours, k) title title_of(k), \
+        with boxxyerror linecolor rgb word(colours, int(k)) title title_of(int(k)), \
     $cases using 2:($0):(0):(0.42):ytic(stringcolumn(1) . ($9 > 0 ? ' ~' : '')) \
         with vectors nohead linewidth 2 linecolor rgb '#202020' title 'limit', \
     $cases using 2:($0):(0):(-0.42) with vectors nohead linewidth 2 linecolor rgb '#202020' notitle
@@ -46,9 +47,10 @@ set lmargin at screen 0.09
 set label 1 'The roof that memory sets' at screen 0.02, screen 460.0 / height \
     font ',17' textcolor rgb '#202020'
 set key inside right bottom vertical
+set xrange [0.02:200] # before the logarithm, which takes no 0
+set yrange [0.1:10000]
 set logscale xy
-set autoscale y
-set xrange [0.02:200]
+set yrange [*:*]
 set xlabel 'floating-point operations of the formulas, by bytes that must move'
 set ylabel 'GFLOP/s'
 set grid xtics ytics linetype 1 linecolor rgb '#e6e6e6' linewidth 0.8

@@ -29,7 +29,7 @@ void bench_table_heading(FILE *out)
             "kernel's\n"
             "x: how many times as long as libbncl the other takes; launches: kernels of a call\n"
             "~: noisy, no result\n\n");
-    fprintf(out, "%-45s %-10s %9s %7s %7s %6s %8s %8s %7s %8s %6s %8s %6s %-7s %8s %6s\n", "case",
+    fprintf(out, "%-50s %-10s %9s %7s %7s %6s %8s %8s %7s %8s %6s %8s %6s %-7s %8s %6s\n", "case",
             "least", "us", "GB/s", "limit", "share", "launches", "alone", "empty", "PyTorch", "x",
             "oneDNN", "x", "", "given", "x");
 }
@@ -61,7 +61,7 @@ void bench_table_row(FILE *out, const bench_row *row)
     const double work = streams ? row->model.bytes : row->model.flops;
     bench_case_name(&row->c, name);
     bench_model_name(&row->model, least);
-    fprintf(out, "%-45s %-10s %9.1f", name, least, 1e6 * own->seconds.median);
+    fprintf(out, "%-50s %-10s %9.1f", name, least, 1e6 * own->seconds.median);
     fprintf(out, " %6.1f%c", 1e-9 * work / own->seconds.median, streams ? ' ' : 'F');
     print_number(out, 7, 1, limit->present ? 1e-9 * work / limit->seconds.median : NAN);
     print_number(out, 5, 2, bench_row_fraction(row));

@@ -168,7 +168,7 @@ static void the_picture_is_drawn_by_gnuplot(void **state)
     char *drawn = (char *)files_read(svg, &count);
     const char *text = harness_text("%.*s", (int)count, drawn);
     command_said(text, "count = 1\nroof = ");
-    command_said(text, "add/forward/f32/6x5 ");
+    command_said(text, "shown = ' 1'\n$cases << END\nadd/forward/f32/6x5 ");
     command_said(text, "set multiplot");
     files_write(gnuplot, broken, sizeof broken - 1);
     assert_int_equal(chmod(gnuplot, 0755), 0);
