@@ -4,6 +4,7 @@
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
+#include <unistd.h>
 
 #include "bench_texts.h"
 #include "bench_world.h"
@@ -15,14 +16,21 @@ static void close_pytorch(void *state)
     bench_pytorch_end(state);
 }
 
-/* As many threads as the device has compute units. */
+/* As many threads as the device has compute units; as the machine has cores, if those are fewer or
+   the device is no CPU. */
+static long threads_beside(const bncl_device_info *info)
+{
+    const long cores = sysconf(_SC_NPROCESSORS_ONLN), units = (long)info->compute_units;
+    return strcmp(info->type, "cpu") == 0 && (units < cores || cores < 1) ? units : cores;
+}
+
 static bncl_status open_pytorch(const bench_setup *setup, void **state, char *about,
                                 bncl_error *err)
 {
-    char threads[16];
+    char threads[24];
     const char *const argv[] = {setup->options->python, "-c", bench_pytorch_text, threads, NULL};
     bench_child *child;
-    snprintf(threads, sizeof threads, "%u", (unsigned)setup->world->info.compute_units);
+    snprintf(threads, sizeof threads, "%ld", threads_beside(&setup->world->info));
     bncl_status status = bench_pytorch_start(argv, &child, about, BENCH_ABOUT_SIZE, err);
     if (status == BNCL_OK)
         *state = child;
