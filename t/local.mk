@@ -43,6 +43,8 @@ pocl_tests =
 device_tests =
 # Builds every kernel and runs none: on all three, but not a second time under valgrind.
 build_tests = t/dist/kernels_test
+# Of the tests on devices, those whose results matrix products make.
+clblast_tests =
 
 # The examples: their parts, and the programs run whole.
 t_lib_libcheck_la_SOURCES += t/lib/command.c t/lib/command.h t/lib/idx_file.c t/lib/idx_file.h
@@ -101,6 +103,7 @@ t_lib_libcheck_la_SOURCES += \
 	t/lib/double_backward_check.c t/lib/double_backward_check.h \
 	t/lib/fingerprint.c t/lib/fingerprint.h \
 	t/lib/fused.c t/lib/fused.h \
+	t/lib/gemm.c t/lib/gemm.h \
 	t/lib/tuning.c t/lib/tuning.h \
 	t/lib/generate.c t/lib/generate.h \
 	t/lib/narrow.c t/lib/narrow.h \
@@ -130,18 +133,21 @@ device_tests += \
 	t/op/batch_norm_refused_test t/op/batch_norm_shape_test t/op/batch_norm_statistics_test \
 	t/op/batch_norm_strides_test \
 	t/op/copy_test t/op/cross_entropy_test \
-	t/op/elementwise_test t/op/linear_test t/op/pytorch_batch_norm_test \
+	t/op/elementwise_test t/op/gemm_test t/op/linear_test t/op/pytorch_batch_norm_test \
 	t/op/pytorch_double_backward_test t/op/pytorch_stack_test \
 	t/op/sgd_test t/op/sync_test \
 	t/meta/batch_norm_hash_test t/meta/batch_norm_meta_test t/meta/double_backward_test \
 	t/meta/fused_tuning_test t/meta/statistics_test t/meta/tuning_test t/meta/variants_test
+t_op_gemm_test_CPPFLAGS = $(AM_CPPFLAGS) $(OPENCL_CFLAGS)
+t_op_gemm_test_LDADD = $(LDADD) $(OPENCL_LIBS)
 t_meta_batch_norm_meta_test_CPPFLAGS = $(AM_CPPFLAGS) $(OPENCL_CFLAGS)
 t_meta_batch_norm_meta_test_LDADD = $(LDADD) $(OPENCL_LIBS)
 
 # The lower floors, which need no device.
 unit_tests += t/unit/alloc_test t/unit/dtype_test t/unit/exact_moments_test \
-	t/unit/geometry_test t/unit/random_test \
+	t/unit/gemm_test t/unit/geometry_test t/unit/random_test \
 	t/unit/status_test t/unit/tensor_test t/unit/tuning_test t/unit/walk_test
+t_unit_gemm_test_CPPFLAGS = $(AM_CPPFLAGS) $(OPENBLAS_CPPFLAGS)
 
 # Graphs: networks as tables, from which both the reference and the library's graph are made.
 t_lib_libcheck_la_SOURCES += \
@@ -159,6 +165,9 @@ device_tests += \
 	t/op/graph_mode_test t/op/graph_recalibrate_test t/op/graph_save_test \
 	t/op/graph_state_dict_test t/op/graph_state_test t/op/graph_topology_test \
 	t/op/graph_training_test
+
+clblast_tests += t/op/graph_batch_test t/op/graph_gradient_test t/op/graph_training_test \
+	t/op/linear_test t/op/pytorch_stack_test
 
 # The layer that keeps Oclgrind from false alarms: a module, which -rpath makes libtool build as a
 # shared object and nobody installs; and what shows that Oclgrind still sees true ones.
@@ -235,6 +244,10 @@ t_api_runtime_test_LDADD = $(api_ldadd) $(OPENCL_LIBS)
 
 check_PROGRAMS += $(unit_tests) $(pocl_tests) $(device_tests) $(build_tests)
 pocl_stamps = $(pocl_tests:=.pocl.device) $(device_tests:=.pocl.device)
+if HAVE_OPENBLAS
+# Where OpenBLAS multiplies, CLBlast as well.
+pocl_stamps += $(clblast_tests:=.pocl-clblast.device)
+endif
 device_stamps = $(pocl_stamps) $(device_tests:=.rusticl.device) $(device_tests:=.oclgrind.device) \
 	$(build_tests:=.pocl.device) $(build_tests:=.rusticl.device) \
 	$(build_tests:=.oclgrind.device)

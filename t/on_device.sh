@@ -1,7 +1,8 @@
 #!/bin/sh
 # Runs a test program on one OpenCL device, chosen by the name of the stamp that stands for the
 # test:
-#   on_device.sh FOLDER/PROGRAM.DEVICE.device [ARGUMENT]...     DEVICE: pocl, rusticl or oclgrind
+#   on_device.sh FOLDER/PROGRAM.DEVICE.device [ARGUMENT]...     DEVICE: pocl, rusticl or oclgrind,
+#                                     or pocl-clblast: PoCL with CLBlast's products, not OpenBLAS's
 # Standard output is the program's TAP and nothing else. A missing driver skips the test, unless
 # BNCL_TEST_REQUIRE_DEVICE=1 makes that a failure. BNCL_TEST_WRAPPER, if set, is a command that the
 # program is run under, such as valgrind. What drivers compile is kept in BNCL_TEST_CACHE, or in
@@ -14,6 +15,12 @@ stamp=${test%.device}
 shift
 device=${stamp##*.}
 program=${stamp%.*}
+case $device in
+*-clblast)
+    device=${device%-clblast}
+    export BNCL_GEMM=clblast
+    ;;
+esac
 icd_folder=/etc/OpenCL/vendors
 cache=${BNCL_TEST_CACHE:-${top_builddir:?}/t/cache}
 

@@ -15,7 +15,8 @@ static void print_usage(FILE *out)
         "\n"
         "  devices    list the OpenCL devices, as BNCL_DEVICE and bncl_context_create name them,\n"
         "             and mark with a star the one that a program gets which names none: what\n"
-        "             BNCL_DEVICE says, else the library's choice\n",
+        "             BNCL_DEVICE says, else the library's choice; and tell what multiplies\n"
+        "             matrices there\n",
         out);
 }
 
@@ -37,19 +38,26 @@ static void print_device(const bncl_device_info *info, bool chosen)
         printf("        no OpenCL C compiler: cannot be used\n");
 }
 
-/* The index of the device that an unnamed choice takes; empty when it fails. */
-static bncl_status chosen_index(char *out, size_t size, bncl_error *err)
+/* The device that an unnamed choice takes. */
+typedef struct chosen_device {
+    char index[sizeof((bncl_device_info *)0)->index]; /* empty: none */
+    bncl_gemm_info gemm;                              /* who multiplies matrices there */
+} chosen_device;
+
+static bncl_status choose_device(chosen_device *out, bncl_error *err)
 {
     bncl_context *context = NULL;
     bncl_device_info info;
-    out[0] = '\0';
+    chosen_device chosen = {{0}, {{0}, {0}}};
     bncl_status status = bncl_context_create(NULL, &context, err);
-    if (status != BNCL_OK)
-        return status;
-    status = bncl_context_device(context, &info, err);
     if (status == BNCL_OK)
-        snprintf(out, size, "%s", info.index);
+        status = bncl_context_device(context, &info, err);
+    if (status == BNCL_OK) {
+        memcpy(chosen.index, info.index, sizeof chosen.index);
+        status = bncl_gemm_provider(context, &chosen.gemm, err);
+    }
     bncl_context_destroy(context);
+    *out = chosen;
     return status;
 }
 
@@ -57,10 +65,14 @@ static bncl_status chosen_index(char *out, size_t size, bncl_error *err)
 static int show_devices(const bncl_device_info *devices, size_t count)
 {
     bncl_error err;
-    char chosen[sizeof devices->index];
-    bncl_status status = chosen_index(chosen, sizeof chosen, &err);
-    for (size_t i = 0; i < count; ++i)
-        print_device(&devices[i], strcmp(devices[i].index, chosen) == 0);
+    chosen_device chosen;
+    bncl_status status = choose_device(&chosen, &err);
+    for (size_t i = 0; i < count; ++i) {
+        const bool is_chosen = strcmp(devices[i].index, chosen.index) == 0;
+        print_device(&devices[i], is_chosen);
+        if (is_chosen && status == BNCL_OK)
+            printf("        matrix products: %s\n", chosen.gemm.library);
+    }
     fflush(stdout);
     return status == BNCL_OK ? EXIT_SUCCESS : fail("choosing a device", &err);
 }

@@ -13,6 +13,7 @@
 #include <bncl/event.h>
 #include <bncl/export.h>
 #include <bncl/fold.h>
+#include <bncl/gemm.h>
 #include <bncl/graph.h>
 #include <bncl/linear.h>
 #include <bncl/queue.h>

@@ -30,7 +30,8 @@ BNCL_API bncl_status bncl_opencl_context(cl_context cl, cl_device_id device, bnc
 BNCL_API bncl_status bncl_opencl_queue(bncl_context *context, cl_command_queue cl, bncl_queue **out,
                                        bncl_error *err);
 
-/* Adopts a cl_mem buffer of the context's cl_context.
+/* Adopts a cl_mem buffer, or sub-buffer, of the context's cl_context. Blocks as bncl_buffer_create
+   may.
    Errors: ARGUMENT (also: not a buffer, of another context), MEMORY, OPENCL. */
 BNCL_API bncl_status bncl_opencl_buffer(bncl_context *context, cl_mem cl, bncl_buffer **out,
                                         bncl_error *err);

@@ -22,7 +22,7 @@ struct bncl_linear {
     bncli_tuning tuning;
     unsigned vector; /* of the bias kernels */
     bncli_kernel *bias_forward, *bias_backward;
-    bncl_buffer *workspace; /* of the products; NULL where they need none */
+    bncli_gemm_plan products;
 };
 
 /* The three products of a linear layer, in terms of its rows, inputs and outputs. */
@@ -74,8 +74,7 @@ static bncl_status equip(bncl_linear *plan, bncl_error *err)
         status = bncli_kernel_build(plan->context, "linear_bias_backward", macros,
                                     BNCLI_COUNT(macros), &plan->bias_backward, err);
     if (status == BNCL_OK)
-        status =
-            bncli_gemm_workspace_create(plan->context, products, PRODUCTS, &plan->workspace, err);
+        status = bncli_gemm_plan_make(plan->context, products, PRODUCTS, &plan->products, err);
     return status;
 }
 
@@ -109,7 +108,7 @@ void bncl_linear_destroy(bncl_linear *plan)
         return;
     bncli_kernel_destroy(plan->bias_forward);
     bncli_kernel_destroy(plan->bias_backward);
-    bncl_buffer_destroy(plan->workspace);
+    bncli_gemm_plan_release(&plan->products);
     bncli_free(plan);
 }
 
@@ -134,7 +133,7 @@ static bncl_status multiply(const bncl_linear *plan, bncl_queue *queue, linear_p
                             const bncl_tensor *c, bncl_error *err)
 {
     const bncli_product product = product_of(plan, which);
-    return bncli_gemm(queue, &product, a, b, beta, c, plan->workspace, err);
+    return bncli_gemm(&plan->products, queue, &product, a, b, beta, c, err);
 }
 
 static bncli_grid bias_grid(const bncl_linear *plan, size_t rows)

@@ -3,6 +3,7 @@
 
 #include "base/alloc.h"
 #include "base/error.h"
+#include "runtime/native.h"
 #include "runtime/objects.h"
 #include "tensor/tensor.h"
 
@@ -26,6 +27,9 @@ bncl_status bncl_buffer_create(bncl_context *context, size_t bytes, bncl_buffer 
         cl_int code = CL_SUCCESS;
         buffer->cl = clCreateBuffer(context->cl, CL_MEM_READ_WRITE, bytes, NULL, &code);
         status = bncli_cl_status(code, "clCreateBuffer", err);
+        buffer->whole = buffer->cl;
+        if (status == BNCL_OK)
+            status = bncli_native_locate(buffer, err);
     }
     if (status != BNCL_OK) {
         bncl_buffer_destroy(buffer);

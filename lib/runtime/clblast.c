@@ -23,17 +23,6 @@ static CLBlastTranspose transpose_of(bool transposed)
     return transposed ? CLBlastTransposeYes : CLBlastTransposeNo;
 }
 
-/* The elements from one row of A, or of B, to the next. */
-static size_t row_of_a(const bncli_product *product)
-{
-    return product->transpose_a ? product->m : product->k;
-}
-
-static size_t row_of_b(const bncli_product *product)
-{
-    return product->transpose_b ? product->k : product->n;
-}
-
 /* CLBlast copies large matrices into a workspace. Left to itself it makes one in every call, and
    where it cannot have the memory, 1.5.3 ends the process: it releases the buffer that was never
    made, and throws from a destructor. So the caller makes it, once.
@@ -52,7 +41,7 @@ bncl_status bncli_clblast_workspace_size(bncl_context *context, const bncli_prod
     CLBlastStatusCode told = CLBlastSGemmTempBufferSize(
         CLBlastLayoutRowMajor, transpose_of(product->transpose_a),
         transpose_of(product->transpose_b), product->m, product->n, product->k, offset,
-        row_of_a(product), offset, row_of_b(product), offset, product->n, &queue, bytes);
+        bncli_product_row_of_a(product), offset, bncli_product_row_of_b(product), offset, bncli_product_row_of_c(product), &queue, bytes);
     clReleaseCommandQueue(queue);
     return status_of(told, err);
 }
@@ -70,8 +59,8 @@ bncl_status bncli_clblast_sgemm(bncl_queue *queue, const bncli_product *product,
     return status_of(CLBlastSgemmWithTempBuffer(
                          CLBlastLayoutRowMajor, transpose_of(product->transpose_a),
                          transpose_of(product->transpose_b), product->m, product->n, product->k,
-                         1.0f, a->buffer->cl, a->offset, row_of_a(product), b->buffer->cl,
-                         b->offset, row_of_b(product), beta, c->buffer->cl, c->offset, product->n,
+                         1.0f, a->buffer->cl, a->offset, bncli_product_row_of_a(product), b->buffer->cl,
+                         b->offset, bncli_product_row_of_b(product), beta, c->buffer->cl, c->offset, bncli_product_row_of_c(product),
                          &queue->cl, NULL, workspace != NULL ? workspace->cl : NULL),
                      err);
 }

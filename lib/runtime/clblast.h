@@ -2,19 +2,13 @@
 #ifndef BNCLI_CLBLAST_H
 #define BNCLI_CLBLAST_H
 
-#include <stdbool.h>
 #include <stddef.h>
 
 #include <bncl/buffer.h>
 #include <bncl/queue.h>
 #include <bncl/tensor.h>
 
-/* A product of dense row-major matrices, C = op(A)·op(B) + beta·C: op(A) is [m,k], op(B) [k,n],
-   C [m,n], and op(A) is A or its transpose. */
-typedef struct bncli_product {
-    size_t m, n, k;
-    bool transpose_a, transpose_b;
-} bncli_product;
+#include "tensor/product.h"
 
 /* The bytes of workspace that CLBlast needs at most for this product on this device, wherever in
    their buffers the matrices lie; m, n, k at least 1. Errors: MEMORY, DEVICE_MEMORY, OPENCL,

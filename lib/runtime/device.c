@@ -98,17 +98,32 @@ static bool has_fp64(cl_device_id device)
            config != 0;
 }
 
+/* Oclgrind has native kernels too, and calls itself a device of every type: what it simulates, and
+   watches, is no processor of the host's. */
+static bool runs_native(cl_device_type type, cl_bool unified, cl_device_exec_capabilities runs)
+{
+    const cl_device_type others = CL_DEVICE_TYPE_GPU | CL_DEVICE_TYPE_ACCELERATOR;
+    return (type & CL_DEVICE_TYPE_CPU) != 0 && (type & others) == 0 && unified == CL_TRUE &&
+           (runs & CL_EXEC_NATIVE_KERNEL) != 0;
+}
+
 bncl_status bncli_device_facts_of(cl_device_id device, bncli_device_facts *out, bncl_error *err)
 {
     cl_uint native_vector = 0;
     size_t group = 0, items[MAX_DIMENSIONS] = {0};
     cl_ulong local = 0, allocation = 0;
+    cl_device_type type = 0;
+    cl_bool unified = CL_FALSE;
+    cl_device_exec_capabilities runs = 0;
     const numeric_query queries[] = {
         {CL_DEVICE_NATIVE_VECTOR_WIDTH_FLOAT, sizeof native_vector, &native_vector},
         {CL_DEVICE_MAX_WORK_GROUP_SIZE, sizeof group, &group},
         {CL_DEVICE_MAX_WORK_ITEM_SIZES, sizeof items, items},
         {CL_DEVICE_LOCAL_MEM_SIZE, sizeof local, &local},
         {CL_DEVICE_MAX_MEM_ALLOC_SIZE, sizeof allocation, &allocation},
+        {CL_DEVICE_TYPE, sizeof type, &type},
+        {CL_DEVICE_HOST_UNIFIED_MEMORY, sizeof unified, &unified},
+        {CL_DEVICE_EXECUTION_CAPABILITIES, sizeof runs, &runs},
     };
     bncl_status status = query_numbers(device, queries, sizeof queries / sizeof queries[0], err);
     if (status != BNCL_OK)
@@ -118,7 +133,8 @@ bncl_status bncli_device_facts_of(cl_device_id device, bncli_device_facts *out, 
                                 .max_items = {items[0], items[1]},
                                 .local_bytes = local,
                                 .max_allocation = allocation,
-                                .has_fp64 = has_fp64(device)};
+                                .has_fp64 = has_fp64(device),
+                                .runs_native = runs_native(type, unified, runs)};
     return BNCL_OK;
 }
 

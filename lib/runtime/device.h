@@ -16,6 +16,8 @@ typedef struct bncli_device_facts {
     uint64_t local_bytes;   /* of a work-group */
     uint64_t max_allocation; /* bytes of one buffer */
     bool has_fp64;
+    bool runs_native; /* it is the host's own processor, and a C function of the host can be a
+                         command of its queues, on memory that both see: runtime/native.h */
 } bncli_device_facts;
 
 #endif

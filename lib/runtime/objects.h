@@ -35,6 +35,9 @@ struct bncl_buffer {
     bncl_context *context; /* borrowed */
     cl_mem cl;             /* NULL when bytes is 0 */
     size_t bytes;
+    cl_mem whole;  /* the buffer that cl is a part of, else cl itself; borrowed */
+    size_t origin; /* bytes from its begin to cl's */
+    void *located; /* where native commands see whole; NULL on devices without such commands */
 };
 
 struct bncl_event {

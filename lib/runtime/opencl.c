@@ -4,6 +4,7 @@
 #include "base/alloc.h"
 #include "base/error.h"
 #include "runtime/device_query.h"
+#include "runtime/native.h"
 #include "runtime/objects.h"
 
 /* Whether the device is one of the context's. */
@@ -65,6 +66,21 @@ bncl_status bncl_opencl_queue(bncl_context *context, cl_command_queue cl, bncl_q
     return status;
 }
 
+/* Where a sub-buffer lies in its parent, which is what native commands are given. */
+static bncl_status find_memory(bncl_buffer *buffer, bncl_error *err)
+{
+    cl_mem parent = NULL;
+    cl_int code =
+        clGetMemObjectInfo(buffer->cl, CL_MEM_ASSOCIATED_MEMOBJECT, sizeof parent, &parent, NULL);
+    if (code == CL_SUCCESS && parent != NULL)
+        code = clGetMemObjectInfo(buffer->cl, CL_MEM_OFFSET, sizeof buffer->origin, &buffer->origin,
+                                  NULL);
+    buffer->whole = parent != NULL ? parent : buffer->cl;
+    if (code != CL_SUCCESS)
+        return bncli_cl_status(code, "clGetMemObjectInfo", err);
+    return bncli_native_locate(buffer, err);
+}
+
 /* What the cl_mem is: its context, its kind, its size. */
 static bncl_status check_mem(const bncl_context *context, cl_mem cl, size_t *bytes, bncl_error *err)
 {
@@ -94,15 +110,17 @@ bncl_status bncl_opencl_buffer(bncl_context *context, cl_mem cl, bncl_buffer **o
     bncl_buffer *buffer = NULL;
     if (status == BNCL_OK)
         status = bncli_new(&buffer, 1, sizeof *buffer, err);
+    if (status != BNCL_OK)
+        return status;
+    *buffer = (bncl_buffer){.context = context, .cl = cl, .bytes = bytes};
+    status = find_memory(buffer, err);
     if (status == BNCL_OK)
         status = bncli_cl_status(clRetainMemObject(cl), "clRetainMemObject", err);
-    if (status != BNCL_OK) {
+    if (status == BNCL_OK)
+        *out = buffer;
+    else
         bncli_free(buffer);
-        return status;
-    }
-    *buffer = (bncl_buffer){.context = context, .cl = cl, .bytes = bytes};
-    *out = buffer;
-    return BNCL_OK;
+    return status;
 }
 
 bncl_status bncl_opencl_event(cl_event cl, bncl_event **out, bncl_error *err)

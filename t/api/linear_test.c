@@ -1,5 +1,8 @@
-/* Bad arguments to Linear. */
+/* Bad arguments to Linear, and to the question who multiplies for it. */
+#include <string.h>
+
 #include "api/api.h"
+#include "lib/gemm.h"
 #include "lib/harness.h"
 
 enum { rows = 3, in_features = 4, out_features = 5 };
@@ -130,11 +133,47 @@ static void linear_runs(void **state)
     api_accepts(&back);
 }
 
+/* ---- who multiplies ---- */
+
+typedef struct gemm_args {
+    const bncl_context *context;
+    bncl_gemm_info info, *out;
+} gemm_args;
+
+static bncl_status ask_provider(void *of, bncl_error *err)
+{
+    gemm_args *args = of;
+    return bncl_gemm_provider(args->context, args->out, err);
+}
+
+static void gemm_provider(void **state)
+{
+    api *a = api_of(state);
+    gemm_args args = {.context = a->d->context, .out = &args.info};
+    api_call call = {.function = "bncl_gemm_provider", .run = ask_provider, .args = &args};
+    memset(&args.info, 0x5a, sizeof args.info);
+    api_output(&call, "out", &args.info, sizeof args.info);
+    api_refuses_null(&call, &args.context, "context");
+    api_refuses_null(&call, &args.out, "out");
+    assert_true(multiply_by(a->d, "clblast")); /* everywhere */
+    api_accepts(&call);
+    assert_string_equal(args.info.library, "CLBlast");
+    memset(&args.info, 0x5a, sizeof args.info);
+    setenv("BNCL_GEMM", "no such name", 1);
+    api_refuses(&call, BNCL_ERROR_ARGUMENT, "BNCL_GEMM: expected");
+    linear_args linear;
+    linear_args_init(&linear, a);
+    api_call create = {.function = "bncl_linear_create", .run = create_linear, .args = &linear};
+    api_output(&create, "out", &linear.made, sizeof linear.made);
+    api_refuses(&create, BNCL_ERROR_ARGUMENT, "BNCL_GEMM: expected");
+}
+
 int main(void)
 {
     const struct CMUnitTest tests[] = {
         HARNESS_TEST(linear_plans),
         HARNESS_TEST(linear_runs),
+        HARNESS_TEST(gemm_provider),
     };
     cmocka_set_message_output(CM_OUTPUT_TAP);
     return cmocka_run_group_tests(tests, api_open, api_close);

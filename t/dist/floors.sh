@@ -11,7 +11,7 @@ base    0
 tensor  1 jansson.h
 runtime 2 CL/cl.h clblast_c.h
 program 3
-ops     4
+ops     4 cblas.h
 graph   5
 END
 }
@@ -36,6 +36,7 @@ batch_norm    ops
 batch_norm_statistics ops
 cross_entropy ops
 elementwise   ops
+gemm          ops
 linear        ops
 sgd           ops
 bncl          graph
@@ -173,6 +174,7 @@ one lib/tensor/a.c '<CL/cl.h>' 'not for tensor' pointing_up
 one lib/program/a.c '  "ops/batch_norm.h"' 'above program' pointing_up
 one lib/ops/a.c '<bncl/opencl.h>' 'only the runtime' pointing_up
 one lib/ops/a.c '<clblast_c.h>' 'not for ops' pointing_up
+one lib/runtime/a.c '<cblas.h>' 'not for runtime' pointing_up
 one lib/graph/a.c '<CL/cl.h>' 'not for graph' pointing_up
 one lib/graph/a.c '"layer.h"' 'room/file.h' pointing_up
 one lib/graph/a.c '"misc/layer.h"' 'no such room' pointing_up

@@ -34,6 +34,20 @@ static cl_int CL_API_CALL enqueue_kernel(cl_command_queue queue, cl_kernel kerne
                                    event);
 }
 
+static cl_int CL_API_CALL enqueue_native(cl_command_queue queue,
+                                         void(CL_CALLBACK *function)(void *), void *arguments,
+                                         size_t bytes, cl_uint mem_count, const cl_mem *mems,
+                                         const void **places, cl_uint count, const cl_event *wait,
+                                         cl_event *event)
+{
+    if (fault_layer_hit("clEnqueueNativeKernel"))
+        return CL_OUT_OF_RESOURCES;
+    return fault_layer_count_event(
+        fault_layer_next->clEnqueueNativeKernel(queue, function, arguments, bytes, mem_count, mems,
+                                                places, count, wait, event),
+        event);
+}
+
 static cl_int CL_API_CALL enqueue_read(cl_command_queue queue, cl_mem mem, cl_bool blocking,
                                        size_t offset, size_t bytes, void *host, cl_uint count,
                                        const cl_event *wait, cl_event *event)
@@ -126,6 +140,7 @@ void fault_layer_take_commands(cl_icd_dispatch *dispatch)
     dispatch->clBuildProgram = build_program;
     dispatch->clSetKernelArg = set_argument;
     dispatch->clEnqueueNDRangeKernel = enqueue_kernel;
+    dispatch->clEnqueueNativeKernel = enqueue_native;
     dispatch->clEnqueueReadBuffer = enqueue_read;
     dispatch->clEnqueueWriteBuffer = enqueue_write;
     dispatch->clEnqueueCopyBuffer = enqueue_copy;

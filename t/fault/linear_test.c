@@ -1,4 +1,5 @@
-/* Faults under Linear, and so under CLBlast, which makes OpenCL calls of its own.
+/* Faults under Linear, and so under what multiplies: native kernels, or CLBlast, which makes OpenCL
+   calls of its own.
 
    What CLBlast 1.5.3 does with them, measured with a program of its own: it reports every failure,
    and leaks nothing; a failure of clGetMemObjectInfo is an invalid matrix to it (-1020 … -1022),
@@ -12,6 +13,7 @@
 #include <clblast_c.h>
 
 #include "fault/faults.h"
+#include "lib/gemm.h"
 #include "lib/generate.h"
 #include "lib/harness.h"
 
@@ -133,23 +135,52 @@ static fault_operation operation_of(const char *name, bncl_status (*run)(void *,
                              .discard = destroy_event};
 }
 
-static void small(void **state)
+/* Skips the test where it cannot serve the device. */
+static void take(void **state, const char *name)
 {
-    const fault_operation forwards = operation_of("bncl_linear_forward", forward);
-    const fault_operation backwards = operation_of("bncl_linear_backward", backward);
-    world *w = world_make(state, 6, 5, 4);
+    if (!multiply_by(device_of(state), name))
+        skip();
+}
+
+static void both_ways(void **state, size_t rows, unsigned statuses)
+{
+    fault_operation forwards = operation_of("bncl_linear_forward", forward);
+    fault_operation backwards = operation_of("bncl_linear_backward", backward);
+    world *w = world_make(state, rows, 5, 4);
+    forwards.statuses = backwards.statuses = statuses;
     faults_try(&forwards, w);
     faults_try(&backwards, w);
+}
+
+static void small(void **state)
+{
+    take(state, "clblast");
+    both_ways(state, 6, RUN_FAILS);
 }
 
 /* No rows: no matrix products, and zero gradients. */
 static void empty(void **state)
 {
-    const fault_operation forwards = operation_of("bncl_linear_forward", forward);
-    const fault_operation backwards = operation_of("bncl_linear_backward", backward);
-    world *w = world_make(state, 0, 5, 4);
-    faults_try(&forwards, w);
-    faults_try(&backwards, w);
+    take(state, "clblast");
+    both_ways(state, 0, RUN_FAILS);
+}
+
+static void native(void **state)
+{
+    take(state, "cblas");
+    for (size_t rows = 0; rows < 3; ++rows)
+        both_ways(state, rows, FAILS(OPENCL) | FAILS(MEMORY));
+}
+
+/* The first product, after the bias, does not come to be. */
+static void no_native_kernel(void **state)
+{
+    fault_operation forwards = operation_of("bncl_linear_forward", forward);
+    forwards.only = "clEnqueueNativeKernel";
+    forwards.statuses = FAILS(OPENCL);
+    take(state, "cblas");
+    faults_try_some(&forwards, world_make(state, 6, 5, 4),
+                    FAULTS_OPENCL_ONCE | FAULTS_OPENCL_STICKY);
 }
 
 /* Matrices so large that CLBlast copies them into a workspace first: the product of their three
@@ -159,6 +190,7 @@ static void large(void **state)
 {
     static const char *const calls[] = {"clCreateKernel", "clEnqueueNDRangeKernel"};
     fault_operation forwards = operation_of("bncl_linear_forward", forward);
+    take(state, "clblast");
     world *w = world_make(state, 900, 901, 902);
     const size_t count = w->d->small ? 1 : sizeof calls / sizeof calls[0];
     for (size_t i = 0; i < count; ++i) {
@@ -190,6 +222,7 @@ static void first_use(void **state)
     fault_operation forwards = operation_of("bncl_linear_forward", forward);
     forwards.prepare = prepare_first;
     forwards.finish = finish_first;
+    take(state, "clblast");
     faults_try_some(&forwards, world_make(state, 6, 5, 4), FAULTS_OPENCL_ONCE);
 }
 
@@ -235,6 +268,14 @@ static fault_operation creation(void)
 static void plans(void **state)
 {
     const fault_operation creates = creation();
+    take(state, "clblast");
+    faults_try(&creates, world_make(state, 6, 5, 4));
+}
+
+static void native_plans(void **state)
+{
+    const fault_operation creates = creation();
+    take(state, "cblas");
     faults_try(&creates, world_make(state, 6, 5, 4));
 }
 
@@ -243,14 +284,18 @@ static void large_plans(void **state)
 {
     fault_operation creates = creation();
     creates.only = "clCreateBuffer";
+    take(state, "clblast");
     faults_try_some(&creates, world_make(state, 900, 901, 902), FAULTS_OPENCL_ONCE);
 }
 
 int main(void)
 {
     const struct CMUnitTest tests[] = {
-        HARNESS_TEST(plans), HARNESS_TEST(large_plans), HARNESS_TEST(small),
-        HARNESS_TEST(empty), HARNESS_TEST(first_use),   HARNESS_TEST(large),
+        HARNESS_TEST(plans),       HARNESS_TEST(native_plans),
+        HARNESS_TEST(large_plans), HARNESS_TEST(small),
+        HARNESS_TEST(empty),       HARNESS_TEST(first_use),
+        HARNESS_TEST(native),      HARNESS_TEST(no_native_kernel),
+        HARNESS_TEST(large),
     };
     cmocka_set_message_output(CM_OUTPUT_TAP);
     return cmocka_run_group_tests(tests, faults_open, device_close);

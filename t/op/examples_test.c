@@ -93,6 +93,10 @@ static void the_tool_marks_the_device_that_is_taken(void **state)
 {
     device_of(state);
     command_said(command_run("", 0, "tools/bncl devices"), "* 0:0 ");
+    command_said(command_run("BNCL_GEMM=clblast", 0, "tools/bncl devices"),
+                 "        matrix products: CLBlast\n");
+    command_said(command_run("BNCL_GEMM=zzz", 1, "tools/bncl devices"),
+                 "BNCL_GEMM: expected cblas or clblast, got 'zzz'");
     const char *output = command_run("BNCL_DEVICE=zzz", 1, "tools/bncl devices");
     command_said(output, "  0:0 ");
     command_said(output, "bncl: choosing a device: no OpenCL device matches 'zzz'");
