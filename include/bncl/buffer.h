@@ -16,8 +16,8 @@ BNCL_BEGIN_DECLS
 /* Allocates `bytes` of device memory, readable and writable by kernels; its content is undefined.
    0 bytes give a buffer that holds only empty tensors. The context must outlive it; the caller owns
    *out. On a device that runs native kernels it asks the driver where the memory lies, and blocks
-   for a small command on a queue of its own. Errors: ARGUMENT, MEMORY, DEVICE_MEMORY (also: larger than the device's largest
-   allocation), OPENCL. */
+   for a small command on a queue of its own. Errors: ARGUMENT, MEMORY, DEVICE_MEMORY (also: larger
+   than the device's largest allocation), OPENCL. */
 BNCL_API bncl_status bncl_buffer_create(bncl_context *context, size_t bytes, bncl_buffer **out,
                                         bncl_error *err);
 

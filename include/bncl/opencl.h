@@ -32,7 +32,7 @@ BNCL_API bncl_status bncl_opencl_queue(bncl_context *context, cl_command_queue c
 
 /* Adopts a cl_mem buffer, or sub-buffer, of the context's cl_context. Blocks as bncl_buffer_create
    may.
-   Errors: ARGUMENT (also: not a buffer, of another context), MEMORY, OPENCL. */
+   Errors: ARGUMENT (also: not a buffer, of another context), MEMORY, DEVICE_MEMORY, OPENCL. */
 BNCL_API bncl_status bncl_opencl_buffer(bncl_context *context, cl_mem cl, bncl_buffer **out,
                                         bncl_error *err);
 

@@ -41,7 +41,8 @@ bncl_status bncli_clblast_workspace_size(bncl_context *context, const bncli_prod
     CLBlastStatusCode told = CLBlastSGemmTempBufferSize(
         CLBlastLayoutRowMajor, transpose_of(product->transpose_a),
         transpose_of(product->transpose_b), product->m, product->n, product->k, offset,
-        bncli_product_row_of_a(product), offset, bncli_product_row_of_b(product), offset, bncli_product_row_of_c(product), &queue, bytes);
+        bncli_product_row_of_a(product), offset, bncli_product_row_of_b(product), offset,
+        bncli_product_row_of_c(product), &queue, bytes);
     clReleaseCommandQueue(queue);
     return status_of(told, err);
 }
@@ -59,9 +60,10 @@ bncl_status bncli_clblast_sgemm(bncl_queue *queue, const bncli_product *product,
     return status_of(CLBlastSgemmWithTempBuffer(
                          CLBlastLayoutRowMajor, transpose_of(product->transpose_a),
                          transpose_of(product->transpose_b), product->m, product->n, product->k,
-                         1.0f, a->buffer->cl, a->offset, bncli_product_row_of_a(product), b->buffer->cl,
-                         b->offset, bncli_product_row_of_b(product), beta, c->buffer->cl, c->offset, bncli_product_row_of_c(product),
-                         &queue->cl, NULL, workspace != NULL ? workspace->cl : NULL),
+                         1.0f, a->buffer->cl, a->offset, bncli_product_row_of_a(product),
+                         b->buffer->cl, b->offset, bncli_product_row_of_b(product), beta,
+                         c->buffer->cl, c->offset, bncli_product_row_of_c(product), &queue->cl,
+                         NULL, workspace != NULL ? workspace->cl : NULL),
                      err);
 }
 
