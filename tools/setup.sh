@@ -100,6 +100,7 @@ make                    command:make            runs the build
 pkg-config              command:pkg-config      finds the libraries
 ocl-icd-opencl-dev      module:OpenCL           OpenCL's headers and loader
 libclblast-dev          module:clblast          multiplies matrices on OpenCL devices
+libopenblas-dev         module:openblas         multiplies them on CPUs, faster
 libjansson-dev          module:jansson          reads the header of safetensors files
 zlib1g-dev              module:zlib             reads the examples' compressed data
 END
@@ -290,7 +291,8 @@ in_folder() {
 # What the outcome of configure depends on besides its source. What is compiled anew when it changes
 # stands in the first line.
 configuration() {
-    echo "$* CC=${CC-} CFLAGS=${CFLAGS-} CPPFLAGS=${CPPFLAGS-} LDFLAGS=${LDFLAGS-}"
+    echo "$* CC=${CC-} CFLAGS=${CFLAGS-} CPPFLAGS=${CPPFLAGS-} LDFLAGS=${LDFLAGS-}" \
+        "OpenBLAS $(pkg-config --modversion openblas 2>/dev/null)"
     echo "cmocka $(pkg-config --modversion cmocka 2>/dev/null), g++ $(command -v g++)"
 }
 

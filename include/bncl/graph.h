@@ -147,8 +147,8 @@ BNCL_API bncl_status bncl_graph_accumulate(bncl_graph *graph, bool accumulate, b
    Enqueues and returns; blocks only to allocate and build when the batch size is new.
    A failed call changes neither parameters nor running statistics; where it was not refused for its
    arguments, backward then needs a new forward. Errors: ARGUMENT; STATE (still BUILDING); SHAPE
-   ("fc1: …": wrong shape, one value per channel in training); DTYPE; MEMORY; DEVICE_MEMORY; BUILD;
-   OPENCL; BLAS. */
+   ("fc1: …": wrong shape, one value per channel in training); DTYPE; UNSUPPORTED (BNCL_GEMM, see
+   gemm.h); MEMORY; DEVICE_MEMORY; BUILD; OPENCL; BLAS. */
 BNCL_API bncl_status bncl_graph_forward(bncl_graph *graph, bncl_queue *queue,
                                         const bncl_tensor *inputs, size_t count,
                                         bncl_tensor *output, const bncl_sync *sync,

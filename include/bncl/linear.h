@@ -18,18 +18,18 @@ BNCL_BEGIN_DECLS
 typedef struct bncl_linear bncl_linear;
 
 /* Plans y [rows, out_features] = x [rows, in_features] · Wᵀ + b, with W [out_features, in_features]
-   and b [out_features], f32. rows may be 0. The caller owns *out. Matrix products are CLBlast's,
-   whose own kernels build at the first use on a device (seconds).
-   Errors: ARGUMENT, SHAPE (no features, too large), NO_COMPILER, BUILD, MEMORY, DEVICE_MEMORY,
-   OPENCL, BLAS. */
+   and b [out_features], f32. rows may be 0. The caller owns *out. Matrix products are OpenBLAS's or
+   CLBlast's, as gemm.h tells; CLBlast's own kernels build at the first use on a device (seconds).
+   Errors: ARGUMENT, SHAPE (no features, too large), UNSUPPORTED (BNCL_GEMM names what cannot serve
+   the device), NO_COMPILER, BUILD, MEMORY, DEVICE_MEMORY, OPENCL, BLAS. */
 BNCL_API bncl_status bncl_linear_create(bncl_context *context, size_t rows, size_t in_features,
                                         size_t out_features, bncl_linear **out, bncl_error *err);
 
 /* NULL is fine. */
 BNCL_API void bncl_linear_destroy(bncl_linear *plan);
 
-/* y = x·Wᵀ + b; bias absent: without b. Enqueues and returns (the first use on a device blocks
-   while CLBlast builds). Errors: ARGUMENT, SHAPE, DTYPE, BUILD (CLBlast's kernels), MEMORY,
+/* y = x·Wᵀ + b; bias absent: without b. Enqueues and returns (CLBlast's first use on a device
+   blocks while it builds). Errors: ARGUMENT, SHAPE, DTYPE, BUILD (CLBlast's kernels), MEMORY,
    DEVICE_MEMORY, OPENCL, BLAS. */
 BNCL_API bncl_status bncl_linear_forward(bncl_linear *plan, bncl_queue *queue, const bncl_tensor *x,
                                          const bncl_tensor *weight, const bncl_tensor *bias,
