@@ -1,6 +1,6 @@
 /* y = x, bit for bit, for tensors of one shape that each lie as they like.
 
-   dims      the sizes, the fastest last; all below 2^31, as many dims as there are come last and
+   dims      the sizes, the fastest last; at most 2^31, as many dims as there are come last and
              those before them are 1
    strides   of x and of y in elements: element (a, b, c, d) lies at
              at + a*strides.x + b*strides.y + c*strides.z + d*strides.w

@@ -31,7 +31,8 @@ BNCL_API bncl_status bncl_opencl_queue(bncl_context *context, cl_command_queue c
                                        bncl_error *err);
 
 /* Adopts a cl_mem buffer, or sub-buffer, of the context's cl_context. Blocks as bncl_buffer_create
-   may.
+   may. Calls tell tensors of different buffers apart without looking at their cl_mems: of a cl_mem
+   adopted twice, or sub-buffers that overlap, they refuse no overlap.
    Errors: ARGUMENT (also: not a buffer, of another context), MEMORY, DEVICE_MEMORY, OPENCL. */
 BNCL_API bncl_status bncl_opencl_buffer(bncl_context *context, cl_mem cl, bncl_buffer **out,
                                         bncl_error *err);

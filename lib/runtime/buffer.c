@@ -24,8 +24,11 @@ bncl_status bncl_buffer_create(bncl_context *context, size_t bytes, bncl_buffer 
     buffer->context = context;
     buffer->bytes = bytes;
     if (bytes > 0) {
+        /* Where native kernels run, the one that locates the memory is the first to need it: PoCL
+           aborts then if there is none, unless it was told to allocate here. */
+        const cl_mem_flags now = context->facts.runs_native ? CL_MEM_ALLOC_HOST_PTR : 0;
         cl_int code = CL_SUCCESS;
-        buffer->cl = clCreateBuffer(context->cl, CL_MEM_READ_WRITE, bytes, NULL, &code);
+        buffer->cl = clCreateBuffer(context->cl, CL_MEM_READ_WRITE | now, bytes, NULL, &code);
         status = bncli_cl_status(code, "clCreateBuffer", err);
         buffer->whole = buffer->cl;
         if (status == BNCL_OK)

@@ -56,22 +56,33 @@ void bncli_walk_of(const bncl_tensor *from, const bncl_tensor *to, bncli_walk *o
         out->dims[at] = 1;
 }
 
-bool bncli_walk_is_injective(const bncli_walk *walk)
+/* Whether each stride, of 0 or not as asked, clears all that the faster dims reach; *extent is what
+   all of them do. */
+static bool is_nested(const bncli_walk *walk, bool zeros, size_t *extent)
 {
-    size_t extent = 1;
+    bool nested = true;
+    *extent = 1;
     for (int i = BNCL_MAX_RANK; i-- > 0;) {
-        if (walk->dims[i] > 1 && walk->to[i] < extent)
-            return false;
-        extent += (walk->dims[i] - 1) * walk->to[i];
+        if (walk->dims[i] > 1 && walk->to[i] < *extent && (zeros || walk->to[i] > 0))
+            nested = false;
+        *extent += (walk->dims[i] - 1) * walk->to[i];
     }
-    return true;
+    return nested;
 }
 
-/* `at` is the last place not behind `begin`, as far as the slower dims decide it; the next one of
-   each dim is the first behind it. */
+bool bncli_walk_is_injective(const bncli_walk *walk)
+{
+    size_t extent;
+    return is_nested(walk, true, &extent);
+}
+
+/* Strides that interleave count as all that they reach. Else `at` is the last place not behind
+   `begin`, as far as the slower dims decide it; the next one of each dim is the first behind it. */
 bool bncli_walk_meets(const bncli_walk *walk, size_t begin, size_t end)
 {
-    size_t at = 0;
+    size_t at = 0, extent;
+    if (!is_nested(walk, false, &extent))
+        return begin < extent;
     for (int i = 0; i < BNCL_MAX_RANK; ++i) {
         const size_t stride = walk->to[i];
         if (stride == 0)

@@ -22,8 +22,8 @@ void bncli_walk_of(const bncl_tensor *from, const bncl_tensor *to, bncli_walk *o
    faster ones reach. (Strides that interleave otherwise count as shared.) */
 bool bncli_walk_is_injective(const bncli_walk *walk);
 
-/* Whether an element that is written lies at begin … end-1, counted from the first one. (Where
-   strides interleave it may be missed.) */
+/* Whether an element that is written lies at begin … end-1, counted from the first one; begin is
+   before end. Where strides interleave, every place between its elements counts as one of them. */
 bool bncli_walk_meets(const bncli_walk *walk, size_t begin, size_t end);
 
 /* Whether both tensors have the same elements in the same places, given the same offset. */

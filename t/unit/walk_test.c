@@ -124,6 +124,21 @@ static void meeting(void **state)
     }
 }
 
+/* Strides of which none clears the other: nothing that lies within is missed. */
+static void meeting_interleaved(void **state)
+{
+    (void)state;
+    const size_t dims[] = {2, 4}, strides[] = {100, 60};
+    const bncl_tensor a = tensor(2, dims, strides);
+    bncli_walk walk;
+    bncli_walk_of(&a, &a, &walk);
+    for (size_t i = 0; i < 2; ++i)
+        for (size_t j = 0; j < 4; ++j)
+            assert_true(bncli_walk_meets(&walk, 100 * i + 60 * j, 100 * i + 60 * j + 1));
+    assert_true(bncli_walk_meets(&walk, 118, 126));
+    assert_false(bncli_walk_meets(&walk, 281, 300));
+}
+
 static void staying(void **state)
 {
     (void)state;
@@ -142,8 +157,8 @@ static void staying(void **state)
 int main(void)
 {
     const struct CMUnitTest tests[] = {
-        HARNESS_TEST(ways),    HARNESS_TEST(huge_strides), HARNESS_TEST(shared_places),
-        HARNESS_TEST(meeting), HARNESS_TEST(staying),
+        HARNESS_TEST(ways),    HARNESS_TEST(huge_strides),        HARNESS_TEST(shared_places),
+        HARNESS_TEST(meeting), HARNESS_TEST(meeting_interleaved), HARNESS_TEST(staying),
     };
     cmocka_set_message_output(CM_OUTPUT_TAP);
     return cmocka_run_group_tests(tests, NULL, NULL);
