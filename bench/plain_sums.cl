@@ -2,10 +2,6 @@
    sum x, M2 from sum x*x. The same parameters, reads and writes as kernels/
    batch_norm_statistics_inner.cl, whose place it takes to measure what accuracy costs (see
    bench/versus.c): it reads a tile once, adds once, and cancels where the mean is large. */
-#ifndef TILES_PER_GROUP
-#define TILES_PER_GROUP 1
-#endif
-
 __kernel void batch_norm_statistics_inner(__global const storage_t *x, ulong x_at, ulong x_outer,
                                           ulong x_channel, __global acc_t *partial,
                                           ulong partial_at, uint channels, uint inner, uint count,

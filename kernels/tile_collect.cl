@@ -1,10 +1,6 @@
 /* Sums of a tile (see tile_inner.cl) that keep what they lose: a lane's 16 steps make four chains
    of four, which add in order as sums of two floats, and so do the lanes. At most three roundings
    of a plain sum are left in a tile's. */
-#ifndef TILES_PER_GROUP
-#define TILES_PER_GROUP 1
-#endif
-
 #define CHAIN 4
 
 /* twofold of one number. */

@@ -18,6 +18,9 @@
 #ifndef LANE_ITEMS
 #define LANE_ITEMS 1
 #endif
+#ifndef TILES_PER_GROUP
+#define TILES_PER_GROUP 1
+#endif
 #define LANES 64
 #define STEPS (TILE / LANES)
 #define ITEM_LANES (LANES / LANE_ITEMS)

@@ -1,9 +1,5 @@
 /* Mean and M2 of a tile (see tile_inner.cl), by two passes over it: the mean about the tile's first
    value, then sums about that mean. */
-#ifndef TILES_PER_GROUP
-#define TILES_PER_GROUP 1
-#endif
-
 /* A lone work-item finds a tile in L1 when it passes over it again; one of several holds its lanes
    in registers. */
 #define HELD (LANE_ITEMS == 1 ? 1 : STEPS)

@@ -38,9 +38,9 @@ typedef struct bncl_device_info {
    Errors: ARGUMENT (out NULL), NO_DEVICE (the text lists the devices there are), MEMORY, OPENCL. */
 BNCL_API bncl_status bncl_context_create(const char *device, bncl_context **out, bncl_error *err);
 
-/* Destroys the context after everything that was made from it. NULL is fine. If
-   CLBlast has multiplied matrices for it, CLBlast's program cache, one for the process, is cleared:
-   another context's next product builds again. */
+/* Destroys the context after everything that was made from it. NULL is fine. If CLBlast has
+   multiplied matrices for it, CLBlast's program cache, one for the process, is cleared: another
+   context's next product builds again. */
 BNCL_API void bncl_context_destroy(bncl_context *context);
 
 /* What the context's device says of itself. Does not block. Errors: ARGUMENT. */

@@ -38,8 +38,8 @@ bncl_status bncli_operand_check_strided(const bncl_context *context, bncli_opera
                                         bncl_error *err);
 
 /* Checks that an output of an elementwise kernel is its input's place or apart from it; both were
-   checked, and are of one dtype. Of two with strides nothing is seen: channels of one
-   tensor may interleave. Errors: ARGUMENT. */
+   checked, and are of one dtype. Of two with strides nothing is seen: channels of one tensor may
+   interleave. Errors: ARGUMENT. */
 bncl_status bncli_operand_check_in_place(bncli_operand out, bncli_operand in, bncl_error *err);
 
 /* The same for two outputs, which must not be one place either. Errors: ARGUMENT. */

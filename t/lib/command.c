@@ -3,8 +3,10 @@
 
 #include <stdio.h>
 #include <string.h>
+#include <sys/stat.h>
 #include <sys/wait.h>
 
+#include "lib/files.h"
 #include "lib/harness.h"
 
 #define OUTPUT_SIZE 65536
@@ -25,6 +27,15 @@ char *command_run(const char *environment, int expected, const char *command)
         harness_fail("%s: expected exit status %d, got wait status 0x%x and: %s", line, expected,
                      (unsigned)status, output);
     return output;
+}
+
+const char *command_stand_in(const char *folder, const char *name, const char *script)
+{
+    const char *path = files_path(folder, name);
+    files_write(path, script, strlen(script));
+    if (chmod(path, 0755) != 0)
+        harness_fail("%s: cannot be made executable", path);
+    return harness_text("PATH=%s:\"$PATH\"", folder);
 }
 
 void command_said(const char *output, const char *text)

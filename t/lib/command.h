@@ -7,6 +7,10 @@
    stderr, held. */
 char *command_run(const char *environment, int expected, const char *command);
 
+/* Writes a script of the name into the folder, which stands in for a program. Returns what makes
+   command_run find it first, PATH=folder:..., held. */
+const char *command_stand_in(const char *folder, const char *name, const char *script);
+
 /* The text occurs in the output, or the test fails. */
 void command_said(const char *output, const char *text);
 

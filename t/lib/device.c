@@ -110,6 +110,19 @@ void *device_hold(const device *d, void *object, void (*release)(void *object))
     return object;
 }
 
+static void release_elementwise(void *op)
+{
+    bncl_elementwise_destroy(op);
+}
+
+bncl_elementwise *device_elementwise(device *d, bncl_dtype dtype)
+{
+    bncl_elementwise *op = NULL;
+    device_ok(d, bncl_elementwise_create(d->context, dtype, &op, &d->err),
+              "bncl_elementwise_create");
+    return device_hold(d, op, release_elementwise);
+}
+
 bncl_tensor device_absent(void)
 {
     return (bncl_tensor){.buffer = NULL};

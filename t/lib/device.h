@@ -43,6 +43,9 @@ void device_refused(const device *d, bncl_status status, bncl_status expected, c
    Returns object. */
 void *device_hold(const device *d, void *object, void (*release)(void *object));
 
+/* The elementwise operations on values of a dtype, held. */
+bncl_elementwise *device_elementwise(device *d, bncl_dtype dtype);
+
 /* An absent tensor. */
 bncl_tensor device_absent(void);
 

@@ -57,11 +57,6 @@ static void release_plan(void *plan)
     bncl_batch_norm_destroy(plan);
 }
 
-static void release_elementwise(void *op)
-{
-    bncl_elementwise_destroy(op);
-}
-
 bncl_batch_norm *fused_plan(device *d, const fused_case *c, bool apart)
 {
     size_t dims[BNCL_MAX_RANK];
@@ -252,9 +247,7 @@ fused_output fused_run_apart(device *d, const fused_case *dense, const fused_dat
     c.norm.padding = 0;
     const size_t total = batch_norm_case_total(&c.norm);
     bncl_batch_norm *plan = fused_plan(d, &c, true);
-    bncl_elementwise *op = NULL;
-    device_ok(d, bncl_elementwise_create(d->context, c.norm.dtype, &op, &d->err), "elementwise");
-    device_hold(d, op, release_elementwise);
+    bncl_elementwise *op = device_elementwise(d, c.norm.dtype);
     bncl_batch_norm_forward f = forward_tensors(d, &c, &data);
     run_forward(d, &c, plan, &f);
     const bncl_tensor residual = batch_norm_case_tensor(d, &c.norm, 0, data.residual);

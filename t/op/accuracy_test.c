@@ -2,7 +2,6 @@
    promise, and it says what is missing; and bench/versus. */
 #include <stdio.h>
 #include <string.h>
-#include <sys/stat.h>
 
 #include "lib/command.h"
 #include "lib/device.h"
@@ -87,18 +86,14 @@ static void the_picture_is_drawn_by_gnuplot(void **state)
 {
     device_of(state);
     const char *folder = files_folder();
-    const char *gnuplot = files_path(folder, "gnuplot"), *svg = files_path(folder, "a.svg");
-    const char script[] = "#!/bin/sh\ncat\n", broken[] = "#!/bin/sh\nexit 3\n";
-    const char *path = harness_text("PATH=%s:\"$PATH\"", folder);
+    const char *svg = files_path(folder, "a.svg");
+    const char *path = command_stand_in(folder, "gnuplot", "#!/bin/sh\ncat\n");
     const char *arguments = harness_text("--quick --alone --plot %s", svg);
-    files_write(gnuplot, script, sizeof script - 1);
-    assert_int_equal(chmod(gnuplot, 0755), 0);
     run(path, 0, arguments);
     size_t count;
     char *drawn = (char *)files_read(svg, &count);
     command_said(harness_text("%.*s", (int)count, drawn), "shown = '1'\n$worst << END\n0 ");
-    files_write(gnuplot, broken, sizeof broken - 1);
-    assert_int_equal(chmod(gnuplot, 0755), 0);
+    command_stand_in(folder, "gnuplot", "#!/bin/sh\nexit 3\n");
     command_said(run(path, 1, arguments), "apt-get install gnuplot-nox");
 }
 

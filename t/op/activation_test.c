@@ -134,18 +134,6 @@ static void expect(device *d, const char *what, const bncl_tensor *got, const do
     }
 }
 
-static void release_op(void *op)
-{
-    bncl_elementwise_destroy(op);
-}
-
-static bncl_elementwise *elementwise(device *d, bncl_dtype dtype)
-{
-    bncl_elementwise *op = NULL;
-    device_ok(d, bncl_elementwise_create(d->context, dtype, &op, &d->err), "create");
-    return device_hold(d, op, release_op);
-}
-
 /* x and dy are numbers of the dtype. */
 static void check(device *d, bncl_elementwise *op, const bncl_activation *a, bncl_dtype dtype,
                   const double *x, const double *dy, size_t count)
@@ -210,7 +198,7 @@ static void any_length(void **state)
         for (size_t i = 0; i < sizeof counts / sizeof counts[0]; ++i) {
             if (d->small && (counts[i] > 129 || (t > 0 && i % 4 != 0)))
                 continue;
-            bncl_elementwise *op = elementwise(d, dtypes[t]);
+            bncl_elementwise *op = device_elementwise(d, dtypes[t]);
             const double *x = numbers(dtypes[t], counts[i], counts[i]);
             const double *dy = numbers(dtypes[t], counts[i] + 1, counts[i]);
             for (int a = 0; a < activation_count; ++a)
@@ -226,7 +214,7 @@ static void special_values(void **state)
     enum { kinds = 19, count = 3 * kinds };
     device *d = device_of(state);
     for (int t = 0; t < dtypes_of(d); ++t) {
-        bncl_elementwise *op = elementwise(d, dtypes[t]);
+        bncl_elementwise *op = device_elementwise(d, dtypes[t]);
         for (int a = 0; a < activation_count; ++a) {
             const double tiny = dtypes[t] == BNCL_F64   ? 0x1p-1074
                                 : dtypes[t] == BNCL_F32 ? 0x1p-149
@@ -282,7 +270,7 @@ static void as_pytorch_recorded(void **state)
             const vectors_case *c = &v->cases[i];
             const vectors_type type = t == 0 ? VECTORS_F32 : VECTORS_F64;
             const bncl_activation a = recorded(c);
-            bncl_elementwise *op = elementwise(d, dtypes[t]);
+            bncl_elementwise *op = device_elementwise(d, dtypes[t]);
             const vectors_tensor *x = vectors_get(c, VECTORS_F32, "x");
             const size_t bytes = (x->count + 7) / 8;
             const bncl_tensor y = filled(d, dtypes[t], x->values, x->count);
@@ -302,7 +290,7 @@ static void as_pytorch_recorded(void **state)
 static void nothing_to_do(void **state)
 {
     device *d = device_of(state);
-    bncl_elementwise *op = elementwise(d, BNCL_F32);
+    bncl_elementwise *op = device_elementwise(d, BNCL_F32);
     const size_t zero = 0;
     const bncl_tensor none = device_vector(d, 0, NULL);
     const bncl_tensor mask = device_tensor(d, BNCL_U8, 1, &zero, NULL);

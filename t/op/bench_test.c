@@ -3,7 +3,6 @@
 #include <jansson.h>
 #include <stdio.h>
 #include <string.h>
-#include <sys/stat.h>
 
 #include "lib/command.h"
 #include "lib/device.h"
@@ -116,8 +115,7 @@ static void peers_are_asked(void **state)
                           "    run) echo 0.25 ;;\n"
                           "    esac\n"
                           "done\n";
-    files_write(python, script, sizeof script - 1);
-    assert_int_equal(chmod(python, 0755), 0);
+    command_stand_in(folder, "python", script);
     const char *output =
         run("", 0, harness_text(TINY "--operator add --python %s --json %s", python, path));
     command_said(output, "PyTorch of our own");
@@ -157,12 +155,9 @@ static void the_picture_is_drawn_by_gnuplot(void **state)
 {
     device_of(state);
     const char *folder = files_folder();
-    const char *gnuplot = files_path(folder, "gnuplot"), *svg = files_path(folder, "a.svg");
-    const char script[] = "#!/bin/sh\ncat\n", broken[] = "#!/bin/sh\nexit 3\n";
-    const char *path = harness_text("PATH=%s:\"$PATH\"", folder);
+    const char *svg = files_path(folder, "a.svg");
+    const char *path = command_stand_in(folder, "gnuplot", "#!/bin/sh\ncat\n");
     const char *arguments = harness_text(TINY "--operator add --no-peers --plot %s", svg);
-    files_write(gnuplot, script, sizeof script - 1);
-    assert_int_equal(chmod(gnuplot, 0755), 0);
     run(path, 0, arguments);
     size_t count;
     char *drawn = (char *)files_read(svg, &count);
@@ -170,8 +165,7 @@ static void the_picture_is_drawn_by_gnuplot(void **state)
     command_said(text, "count = 1\nroof = ");
     command_said(text, "shown = ' 1'\n$cases << END\nadd/forward/f32/6x5 ");
     command_said(text, "set multiplot");
-    files_write(gnuplot, broken, sizeof broken - 1);
-    assert_int_equal(chmod(gnuplot, 0755), 0);
+    command_stand_in(folder, "gnuplot", "#!/bin/sh\nexit 3\n");
     command_said(run(path, 1, arguments), "apt-get install gnuplot-nox");
 }
 

@@ -6,19 +6,6 @@
 #include "lib/harness.h"
 #include "lib/tuning.h"
 
-static void release_op(void *op)
-{
-    bncl_elementwise_destroy(op);
-}
-
-static bncl_elementwise *elementwise(device *d)
-{
-    bncl_elementwise *op = NULL;
-    device_ok(d, bncl_elementwise_create(d->context, BNCL_F32, &op, &d->err),
-              "bncl_elementwise_create");
-    return device_hold(d, op, release_op);
-}
-
 typedef struct copy_row {
     int rank;
     size_t dims[BNCL_MAX_RANK];
@@ -101,7 +88,7 @@ static void copy_row_of(device *d, bncl_elementwise *op, int index, bncl_dtype d
 static void any_strides_and_dtypes(void **state)
 {
     device *d = device_of(state);
-    bncl_elementwise *op = elementwise(d);
+    bncl_elementwise *op = device_elementwise(d, BNCL_F32);
     for (int i = 0; i < copy_count; ++i)
         for (int dtype = 0; dtype < BNCL_DTYPE_COUNT; ++dtype)
             copy_row_of(d, op, i, (bncl_dtype)dtype);
@@ -113,7 +100,7 @@ static void any_tuning(void **state)
     device *d = device_of(state);
     for (int t = 0; t < tuning_count; ++t) {
         tune(tunings[t]);
-        bncl_elementwise *op = elementwise(d);
+        bncl_elementwise *op = device_elementwise(d, BNCL_F32);
         for (int i = 0; i < copy_count; ++i) {
             copy_row_of(d, op, i, BNCL_BF16);
             copy_row_of(d, op, i, BNCL_F32);
@@ -129,7 +116,7 @@ static void many_elements(void **state)
     const copy_row row = {4, {7, 11, 13, d->small ? 3 : 37}, {0}, {0}};
     const size_t length = row.dims[3];
     const size_t strides[] = {13 * 11 * 2 * length, 2 * length, 11 * 2 * length, 2};
-    bncl_elementwise *op = elementwise(d);
+    bncl_elementwise *op = device_elementwise(d, BNCL_F32);
     unsigned char *bits = random_bits(count_of(&row) * sizeof(float));
     const bncl_tensor x = place(d, BNCL_F32, &row, strides, bits);
     const bncl_tensor y = place(d, BNCL_F32, &row, row.y, NULL);
@@ -144,7 +131,7 @@ static void many_elements(void **state)
 static void repeated_elements(void **state)
 {
     device *d = device_of(state);
-    bncl_elementwise *op = elementwise(d);
+    bncl_elementwise *op = device_elementwise(d, BNCL_F32);
     const float values[] = {1.0f, 2.0f, 3.0f, 4.0f};
     const size_t dims[] = {3, 4, 2}, strides[] = {0, 1, 0};
     float expected[24];
@@ -168,7 +155,7 @@ static void repeated_elements(void **state)
 static void within_one_buffer(void **state)
 {
     device *d = device_of(state);
-    bncl_elementwise *op = elementwise(d);
+    bncl_elementwise *op = device_elementwise(d, BNCL_F32);
     enum { count = 50 };
     const size_t dims[] = {5, 5}, strides[] = {10, 2};
     float values[count], expected[count];
@@ -193,7 +180,7 @@ static void within_one_buffer(void **state)
 static void nothing_to_do(void **state)
 {
     device *d = device_of(state);
-    bncl_elementwise *op = elementwise(d);
+    bncl_elementwise *op = device_elementwise(d, BNCL_F32);
     const size_t dims[] = {3, 0, 2}, strides[] = {0, 4, 0};
     const bncl_tensor none = device_tensor(d, BNCL_F32, 3, dims, NULL);
     bncl_tensor strided = none;
@@ -218,7 +205,7 @@ static bncl_tensor part_of(device *d, const bncl_tensor *all, size_t at, size_t 
 static void overlaps(void **state)
 {
     device *d = device_of(state);
-    bncl_elementwise *op = elementwise(d);
+    bncl_elementwise *op = device_elementwise(d, BNCL_F32);
     const bncl_tensor all = device_vector(d, 64, NULL), other = device_vector(d, 64, NULL);
     const struct {
         size_t x[3], y[3]; /* begin, strides */
@@ -241,7 +228,7 @@ static void overlaps(void **state)
 static void refused(void **state)
 {
     device *d = device_of(state);
-    bncl_elementwise *op = elementwise(d);
+    bncl_elementwise *op = device_elementwise(d, BNCL_F32);
     const bncl_tensor all = device_vector(d, 64, NULL);
     const bncl_tensor other = device_vector(d, 64, NULL), x = part_of(d, &other, 0, 8, 2);
     const size_t large[] = {(size_t)1 << 16, ((size_t)1 << 15) + 1}, steps[] = {0, 1};

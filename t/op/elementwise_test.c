@@ -6,19 +6,6 @@
 #include "lib/generate.h"
 #include "lib/harness.h"
 
-static void release_op(void *op)
-{
-    bncl_elementwise_destroy(op);
-}
-
-static bncl_elementwise *elementwise(device *d)
-{
-    bncl_elementwise *op = NULL;
-    device_ok(d, bncl_elementwise_create(d->context, BNCL_F32, &op, &d->err),
-              "bncl_elementwise_create");
-    return device_hold(d, op, release_op);
-}
-
 static float *normals(uint64_t seed, size_t count)
 {
     generator g = generator_seed(seed);
@@ -35,7 +22,7 @@ static void relu_of_any_length(void **state)
     device *d = device_of(state);
     for (size_t i = 0; i < count_of_counts && !(d->small && counts[i] > 1000); ++i) {
         size_t count = counts[i];
-        bncl_elementwise *op = elementwise(d);
+        bncl_elementwise *op = device_elementwise(d, BNCL_F32);
         float *x = normals(count, count);
         float *dy = normals(count + 1, count);
         float *y = harness_floats(count);
@@ -68,7 +55,7 @@ static void relu_of_any_length(void **state)
 static void relu_of_special_values(void **state)
 {
     device *d = device_of(state);
-    bncl_elementwise *op = elementwise(d);
+    bncl_elementwise *op = device_elementwise(d, BNCL_F32);
     const float x[] = {0.0f, -0.0f, NAN, INFINITY, -INFINITY, 0x1p-126f, -0x1p-126f, 1e38f};
     const float dy[] = {1.0f, 2.0f, 3.0f, 4.0f, 5.0f, 6.0f, NAN, INFINITY};
     bncl_tensor x_at = device_vector(d, 8, x);
@@ -90,7 +77,7 @@ static void relu_of_special_values(void **state)
 static void relu_of_zeros(void **state)
 {
     device *d = device_of(state);
-    bncl_elementwise *op = elementwise(d);
+    bncl_elementwise *op = device_elementwise(d, BNCL_F32);
     enum { count = 19 };
     float x[count], y[count], dy[count], dx[count] = {0.0f};
     for (size_t i = 0; i < count; ++i) {
@@ -114,7 +101,7 @@ static void sums(void **state)
     device *d = device_of(state);
     for (size_t i = 0; i < count_of_counts && !(d->small && counts[i] > 1000); ++i) {
         size_t count = counts[i];
-        bncl_elementwise *op = elementwise(d);
+        bncl_elementwise *op = device_elementwise(d, BNCL_F32);
         float *a = normals(3 * count, count);
         float *b = normals(3 * count + 1, count);
         float *z = harness_floats(count);
@@ -135,7 +122,7 @@ static void sums(void **state)
 static void shapes_may_differ(void **state)
 {
     device *d = device_of(state);
-    bncl_elementwise *op = elementwise(d);
+    bncl_elementwise *op = device_elementwise(d, BNCL_F32);
     const size_t dims[] = {2, 3, 4};
     float *x = normals(5, 24);
     bncl_tensor x_at = device_tensor(d, BNCL_F32, 3, dims, x);
@@ -149,7 +136,7 @@ static void shapes_may_differ(void **state)
 static void nothing_to_do(void **state)
 {
     device *d = device_of(state);
-    bncl_elementwise *op = elementwise(d);
+    bncl_elementwise *op = device_elementwise(d, BNCL_F32);
     bncl_tensor none = device_vector(d, 0, NULL);
     device_ok(d, bncl_relu_forward(op, d->queue, &none, &none, NULL, &d->err), "forward");
     device_ok(d, bncl_relu_backward(op, d->queue, &none, &none, &none, NULL, &d->err), "backward");
@@ -160,7 +147,7 @@ static void nothing_to_do(void **state)
 static void refused(void **state)
 {
     device *d = device_of(state);
-    bncl_elementwise *op = elementwise(d);
+    bncl_elementwise *op = device_elementwise(d, BNCL_F32);
     bncl_tensor four = device_vector(d, 4, NULL);
     bncl_tensor five = device_vector(d, 5, NULL);
     bncl_tensor none = device_absent();
