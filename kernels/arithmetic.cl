@@ -14,7 +14,12 @@ double divide(double a, double b)
     return a / b;
 }
 
-double inverse_sqrt(double a)
+accv divide_each(accv a, double b)
+{
+    return a / b;
+}
+
+accv inverse_sqrt(accv a)
 {
     return 1.0 / sqrt(a);
 }
@@ -40,24 +45,34 @@ float divide(float a, float b)
     return isfinite(q) ? better : q;
 }
 
-/* 1/sqrt(a), within 0.51 ulp; +inf for 0, 0 for +inf, NaN for a negative a or NaN. Subnormal and
-   very small a are scaled by 2^64 first. */
-float inverse_sqrt(float a)
+/* divide(a, b) of each element. */
+accv divide_each(accv a, float b)
 {
-    if (!(a > 0.0f) || isinf(a))
-        return a == 0.0f ? INFINITY : isinf(a) && a > 0.0f ? 0.0f : NAN;
-    const int tiny = a < 0x1p-60f;
-    const float s = tiny ? a * 0x1p64f : a;
-    float r = as_float(0x5F3759DFu - (as_uint(s) >> 1));
+    const float r = reciprocal(b);
+    const accv q = a * r;
+    const accv better = fma(fma(-q, (accv)(b), a), (accv)(r), q);
+    return CHOOSE(q, better, isfinite(q));
+}
+
+/* 1/sqrt(a), within 0.51 ulp, of each element; +inf for 0, 0 for +inf, NaN for a negative a or NaN.
+   Subnormal and very small a are scaled by 2^64 first. */
+accv inverse_sqrt(accv a)
+{
+    const condv tiny = a < (accv)(0x1p-60f);
+    const accv s = CHOOSE(a, a * 0x1p64f, tiny);
+    accv r = OF_VEC(as_float)(0x5F3759DFu - (OF_VEC(as_uint)(s) >> 1));
 #pragma unroll
     for (int i = 0; i < 3; ++i)
-        r = fma(r * 0.5f, fma(-s * r, r, 1.0f), r);
+        r = fma(r * 0.5f, fma(-s * r, r, (accv)(1.0f)), r);
     /* One more step with the residual 1 - s*r^2 taken exactly: s*r = h + l. */
-    const float h = s * r;
-    const float l = fma(s, r, -h);
-    const float residual = fma(-l, r, fma(-h, r, 1.0f));
+    const accv h = s * r;
+    const accv l = fma(s, r, -h);
+    const accv residual = fma(-l, r, fma(-h, r, (accv)(1.0f)));
     r = fma(r * 0.5f, residual, r);
-    return tiny ? r * 0x1p32f : r;
+    r = CHOOSE(r, r * 0x1p32f, tiny);
+    r = CHOOSE(r, (accv)(0.0f), a == (accv)(INFINITY));
+    r = CHOOSE(r, (accv)(INFINITY), a == (accv)(0.0f));
+    return CHOOSE((accv)(NAN), r, a >= (accv)(0.0f));
 }
 #endif
 

@@ -1,5 +1,6 @@
 /* dx, through the batch's statistics or through frozen ones, and dresidual. Both from
-   g = activation'(mask)*dy, which is dy where there is no activation: see activation.cl.
+   g = activation'(mask)*dy, which is dy where there is no activation: see activation.cl and
+   batch_norm_gradient.cl.
 
      x, dy, dx, dresidual  lines with strides: see lines.cl; dx and dresidual may each be dy or x
      mask                  see mask.cl
@@ -7,15 +8,6 @@
 
    Traffic per element: 8 bytes read, 4 written; frozen 4 and 4; and 1/8 read of the mask, 4 written
    of dresidual. What is accumulated is added to what is there: 4 bytes more are read. */
-#define HAS_DX 1
-#define ACCUMULATE_DX 2
-#define HAS_DRESIDUAL 4
-#define ACCUMULATE_DRESIDUAL 8
-
-typedef struct {
-    accv hi, lo, k1, k2, k3;
-} dx_coefficients;
-
 dx_coefficients dx_coefficients_load(__global const acc_t *coefficients, uint channels,
                                      line_part part, uint u)
 {
@@ -28,13 +20,6 @@ dx_coefficients dx_coefficients_load(__global const acc_t *coefficients, uint ch
     return k;
 }
 
-/* What activation and sum, as operations of their own, would leave: zeros keep their signs. */
-void residual_store(accv g, __global storage_t *to, uint have, uint accumulate)
-{
-    store_some(accumulate ? load_some(to, have) + g : g, to, have);
-}
-
-/* dx = k1*((g - k2) - ((x - mean_hi) - mean_lo)*k3), dresidual = g. */
 __kernel void batch_norm_backward_apply(__global const storage_t *x, ulong x_at, ulong x_outer,
                                         ulong x_channel, __global const storage_t *dy,
                                         ulong dy_at, ulong dy_outer, ulong dy_channel,
@@ -60,25 +45,11 @@ __kernel void batch_norm_backward_apply(__global const storage_t *x, ulong x_at,
 #pragma unroll
     for (uint u = 0; u < LINE_VECTORS; ++u)
         k[u] = dx_coefficients_load(coefficients, channels, part, u);
-    for (uint line = part.first; line < part.end; ++line) {
-        __global const uchar *mask_line = mask + line_part_mask(part, line, length, channels);
-#pragma unroll
-        for (uint u = 0; u < LINE_VECTORS; ++u) {
-            const uint at = part.at + u * VEC;
-            const uint have = left(length, at);
-            if (have == 0)
-                break;
-            const accv g = activation_gradient_load(dy + line * dy_outer + u * VEC, have,
-                                                    mask_line, at, ACTIVATION, slope);
-            const accv d =
-                (load_some(x + line * x_outer + u * VEC, have) - k[u].hi) - k[u].lo;
-            gradient_store(k[u].k1 * fma(-d, k[u].k3, g - k[u].k2),
-                           dx + line * dx_outer + u * VEC, have, flags & ACCUMULATE_DX);
-            if (flags & HAS_DRESIDUAL)
-                residual_store(g, dresidual + line * dresidual_outer + u * VEC, have,
-                               flags & ACCUMULATE_DRESIDUAL);
-        }
-    }
+    for (uint line = part.first; line < part.end; ++line)
+        gradient_part(x + line * x_outer, dy + line * dy_outer, dx + line * dx_outer,
+                      dresidual + line * dresidual_outer,
+                      mask + line_part_mask(part, line, length, channels), part.at, length, k,
+                      flags, slope);
 }
 
 /* dx = k1*g: frozen statistics do not depend on x; dresidual = g. Either may be absent; without dx

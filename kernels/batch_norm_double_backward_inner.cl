@@ -68,12 +68,7 @@ __kernel void batch_norm_double_backward_inner(
     ulong mean_lo_at, __global acc_t *partial, ulong partial_at, uint channels, uint inner,
     uint count, uint tiles)
 {
-#if LANE_ITEMS == 1
-    __local acc_t *scratch = 0;
-#else
-    __local acc_t scratches[TILES_PER_GROUP][2 * LANES];
-    __local acc_t *scratch = scratches[get_local_id(1)];
-#endif
+    TILE_SCRATCH(2 * LANES);
     const size_t pairs = (size_t)tiles * channels;
     const size_t pair = min(get_global_id(1), pairs - 1);
     const tile_place t = tile_place_of(pair, channels, inner, count);

@@ -2,10 +2,6 @@
    work-item a channel.
 
      coefficients  [5][channels]: see batch_norm_statistics_merge.cl */
-#define HAS_GAMMA 1
-#define HAS_BETA 2
-#define HAS_RUNNING_MEAN 1
-#define HAS_RUNNING_VAR 2
 
 /* next = keep*running + take*batch, with keep = 1-momentum and take = momentum, of those running
    statistics that there are. next may be the running statistics themselves. Traffic: 16 bytes read,
@@ -21,14 +17,12 @@ __kernel void batch_norm_running_update(__global const acc_t *coefficients, ulon
     if (c >= channels)
         return;
     coefficients += coefficients_at + c;
-    const acc_t mean = coefficients[0];
-    const acc_t variance = coefficients[4 * (size_t)channels];
     if (flags & HAS_RUNNING_MEAN)
-        next_mean[next_mean_at + c] =
-            unsigned_zero(fma(take, mean, keep * running_mean[running_mean_at + c]));
+        running_store(coefficients[0], running_mean + running_mean_at + c,
+                      next_mean + next_mean_at + c, keep, take, 1);
     if (flags & HAS_RUNNING_VAR)
-        next_var[next_var_at + c] =
-            unsigned_zero(fma(take, variance, keep * running_var[running_var_at + c]));
+        running_store(coefficients[4 * (size_t)channels], running_var + running_var_at + c,
+                      next_var + next_var_at + c, keep, take, 1);
 }
 
 /* The coefficients of y = (x - running_mean)*gamma/sqrt(running_var+eps) + beta. Traffic: up to 16
@@ -43,9 +37,11 @@ __kernel void batch_norm_running_coefficients(
     if (c >= channels)
         return;
     const acc_t invstd = inverse_sqrt(running_var[running_var_at + c] + eps);
+    const normalizer k = normalizer_of(running_mean[running_mean_at + c], 0.0f, invstd,
+                                       gamma + gamma_at + c, beta + beta_at + c, flags, 1);
     coefficients += coefficients_at + c;
-    coefficients[0] = running_mean[running_mean_at + c];
-    coefficients[channels] = 0.0f;
-    coefficients[2 * (size_t)channels] = flags & HAS_GAMMA ? gamma[gamma_at + c] * invstd : invstd;
-    coefficients[3 * (size_t)channels] = flags & HAS_BETA ? beta[beta_at + c] : 0.0f;
+    coefficients[0] = k.hi;
+    coefficients[channels] = k.lo;
+    coefficients[2 * (size_t)channels] = k.scale;
+    coefficients[3 * (size_t)channels] = k.shift;
 }

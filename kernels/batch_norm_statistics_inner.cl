@@ -10,21 +10,11 @@ __kernel void batch_norm_statistics_inner(__global const storage_t *x, ulong x_a
                                           ulong partial_at, uint channels, uint inner, uint count,
                                           uint tiles)
 {
-#if LANE_ITEMS == 1
-    __local acc_t *scratch = 0;
-#else
-    __local acc_t scratches[TILES_PER_GROUP][LANES];
-    __local acc_t *scratch = scratches[get_local_id(1)];
-#endif
+    TILE_SCRATCH(LANES);
     const size_t pairs = (size_t)tiles * channels;
     const size_t pair = min(get_global_id(1), pairs - 1);
     const tile_place t = tile_place_of(pair, channels, inner, count);
-    tile_moment tile;
-    tile_moments(&tile, x + x_at + t.channel * x_channel, x_outer, t, scratch);
-    if (t.lane != 0 || get_global_id(1) >= pairs)
-        return;
-    partial += partial_at + pair;
-    partial[0] = tile.hi;
-    partial[pairs] = tile.lo;
-    partial[2 * pairs] = tile.m2;
+    tile_statistics(x + x_at, x_outer, x_channel, partial + partial_at, t,
+                    tile_place_ahead(pair + 1, pairs, channels, inner, count), pair, pairs,
+                    get_global_id(1) < pairs, scratch);
 }

@@ -10,35 +10,11 @@
    Merged statistics are one tile, whatever their count: with tiles = 1 batch_norm_statistics_merge
    takes them in place of `partial`.
    Grid: one work-item a channel. Traffic: 12 bytes read per tile and channel. */
-#define HAS_GAMMA 1
-#define HAS_BETA 2
-#define HAS_SAVE 4
-
-moments load_tile(__global const acc_t *partial, size_t pairs, size_t at, uint tile, uint count)
-{
-    moments m;
-    m.count = min((uint)TILE, count - tile * TILE);
-    m.hi = partial[at];
-    m.lo = partial[pairs + at];
-    m.m2 = partial[2 * pairs + at];
-    return m;
-}
-
 void store_rows(moments m, __global acc_t *to, size_t row)
 {
     to[0] = unsigned_zero(m.hi);
     to[row] = unsigned_zero(m.lo);
     to[2 * row] = unsigned_zero(m.m2);
-}
-
-moments moments_of_channel(__global const acc_t *partial, uint c, uint channels, uint count,
-                           uint tiles)
-{
-    const size_t pairs = (size_t)tiles * channels;
-    MERGE_TILES(moments, all, tiles,
-                load_tile(partial, pairs, (size_t)tile * channels + c, tile, count),
-                moments_merge);
-    return all;
 }
 
 __kernel void batch_norm_statistics_merge(__global const acc_t *partial, ulong partial_at,
@@ -54,15 +30,16 @@ __kernel void batch_norm_statistics_merge(__global const acc_t *partial, ulong p
     const uint c = (uint)get_global_id(0);
     if (c >= channels)
         return;
-    const moments all = moments_of_channel(partial + partial_at, c, channels, count, tiles);
-    const acc_t variance = divide(all.m2, (acc_t)count);
-    /* With eps = 0 a constant channel has no standard deviation: y = beta, gradients 0. */
-    const acc_t invstd = variance + eps == 0.0f ? 0.0f : inverse_sqrt(variance + eps);
+    const moments all =
+        moments_of_channel(partial + partial_at + c, channels, count, tiles, 1);
+    const acc_t invstd = invstd_of(all, count, eps);
+    const normalizer k =
+        normalizer_of(all.hi, all.lo, invstd, gamma + gamma_at + c, beta + beta_at + c, flags, 1);
     coefficients += coefficients_at + c;
-    coefficients[0] = all.hi;
-    coefficients[channels] = all.lo;
-    coefficients[2 * (size_t)channels] = flags & HAS_GAMMA ? gamma[gamma_at + c] * invstd : invstd;
-    coefficients[3 * (size_t)channels] = flags & HAS_BETA ? beta[beta_at + c] : 0.0f;
+    coefficients[0] = k.hi;
+    coefficients[channels] = k.lo;
+    coefficients[2 * (size_t)channels] = k.scale;
+    coefficients[3 * (size_t)channels] = k.shift;
     coefficients[4 * (size_t)channels] = divide(all.m2, (acc_t)(count - 1));
     if (flags & HAS_SAVE) {
         save_mean[save_mean_at + c] = unsigned_zero(all.hi);
@@ -80,7 +57,8 @@ __kernel void batch_norm_statistics_tiles(__global const acc_t *partial, ulong p
     const uint c = (uint)get_global_id(0);
     if (c >= channels)
         return;
-    const moments all = moments_of_channel(partial + partial_at, c, channels, count, tiles);
+    const moments all =
+        moments_of_channel(partial + partial_at + c, channels, count, tiles, 1);
     store_rows(all, statistics + statistics_at + c, channels);
 }
 

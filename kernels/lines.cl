@@ -15,9 +15,6 @@
 #ifndef LINES
 #define LINES 1
 #endif
-#ifndef CHANNELS_INNERMOST
-#define CHANNELS_INNERMOST 0
-#endif
 
 /* A work-item's part: elements at ... of lines first ... end-1 of a channel; empty beyond the
    tensor. */
@@ -49,20 +46,22 @@ size_t line_part_mask(line_part p, uint line, uint length, uint channels)
     return ((size_t)line * (CHANNELS_INNERMOST ? 1 : channels) + p.channel) * ((length + 7) / 8);
 }
 
+/* The first channel of the part's u-th vector. */
+uint line_part_channel(line_part p, uint u)
+{
+    return CHANNELS_INNERMOST ? p.at + u * VEC : p.channel;
+}
+
 /* Coefficient k of the part's u-th vector. */
 accv line_coefficient(__global const acc_t *coefficients, uint k, uint channels, line_part p,
-                        uint u)
+                      uint u)
 {
-#if CHANNELS_INNERMOST
-    const uint c = p.at + u * VEC;
-    return acc_load_some(coefficients + (size_t)k * channels + c, left(channels, c));
-#else
-    return (accv)(coefficients[(size_t)k * channels + p.channel]);
-#endif
+    const uint c = line_part_channel(p, u);
+    return channel_load(coefficients + (size_t)k * channels + c, left(channels, c));
 }
 
 /* Writes a part of a line, or adds it to what is there. */
 void gradient_store(accv gradient, __global storage_t *to, uint have, uint accumulate)
 {
-    store_some(unsigned_zero(accumulate ? load_some(to, have) + gradient : gradient), to, have);
+    store_result(unsigned_zero(accumulate ? load_some(to, have) + gradient : gradient), to, have);
 }

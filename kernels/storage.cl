@@ -4,7 +4,9 @@
             storage_t, the type in memory of x, y and their gradients, and acc_t, that of
             everything else: float, but double for f64. f16 and bf16 are storage only: they are
             read exactly, and written with one rounding to nearest even.
-   VEC      elements of a vector: 1, 2, 4, 8, 16. Only who computes what depends on it. */
+   VEC      elements of a vector: 1, 2, 4, 8, 16. Only who computes what depends on it.
+   STREAM   defined where results go past the caches: for a clang that compiles for a processor.
+   PREFETCH defined where memory is asked for before it is read, likewise. */
 #ifndef VEC
 #define VEC 1
 #endif
@@ -61,7 +63,15 @@ typedef JOIN(int, VEC) condv;
 #define OF_VEC(name) JOIN(name, VEC)
 #endif
 
-/* LOAD, STORE: one element of storage_t; LOADV, STOREV: VEC of them. */
+/* Asks for the line of the cache that p lies in, and goes on. */
+#ifdef PREFETCH
+#define ASK_FOR(p) __builtin_prefetch((const void *)(ulong)(p))
+#else
+#define ASK_FOR(p)
+#endif
+
+/* LOAD, STORE: one element of storage_t; LOADV, STOREV: VEC of them; STREAMV: VEC of them, at a
+   multiple of their size, past the caches. */
 #if defined(DTYPE_F16)
 #define LOAD(p) vload_half(0, p)
 #define STORE(v, p) vstore_half_rte(v, 0, p)
@@ -71,6 +81,7 @@ typedef JOIN(int, VEC) condv;
 #else
 #define STOREV(v, p) JOIN(JOIN(vstore_half, VEC), _rte)(v, 0, p)
 #endif
+#define STREAMV(v, p) STOREV(v, p)
 #elif defined(DTYPE_BF16)
 /* The upper half of a float's bits. Just over half of the lower one's range rounds up, and half of
    it where that makes the result even; a NaN keeps a bit that says so. */
@@ -92,95 +103,14 @@ bitsv bf16_bitsv(accv v)
 }
 #define LOADV(p) OF_VEC(as_float)(OF_VEC(convert_uint)(VLOAD(p)) << 16)
 #define STOREV(v, p) VSTORE(OF_VEC(convert_ushort)(bf16_bitsv(v)), p)
+#define STREAMV(v, p)                                                                              \
+    __builtin_nontemporal_store(OF_VEC(convert_ushort)(bf16_bitsv(v)),                             \
+                                (__global JOIN(ushort, VEC) *)(p))
 #endif
 #else
 #define LOAD(p) (*(p))
 #define STORE(v, p) (*(p) = (v))
 #define LOADV(p) VLOAD(p)
 #define STOREV(v, p) VSTORE(v, p)
+#define STREAMV(v, p) __builtin_nontemporal_store(v, (__global accv *)(p))
 #endif
-
-/* The first min(have, VEC) elements from p on; zeros after them. */
-accv load_some(__global const storage_t *p, uint have)
-{
-#if VEC == 1
-    return have > 0 ? LOAD(p) : (acc_t)0;
-#else
-    if (have >= VEC)
-        return LOADV(p);
-    acc_t part[VEC];
-    for (uint i = 0; i < VEC; ++i)
-        part[i] = i < have ? LOAD(p + i) : (acc_t)0;
-    return VLOAD(part);
-#endif
-}
-
-/* Writes the first min(have, VEC) elements of v. */
-void store_some(accv v, __global storage_t *p, uint have)
-{
-#if VEC == 1
-    if (have > 0)
-        STORE(v, p);
-#else
-    if (have >= VEC) {
-        STOREV(v, p);
-        return;
-    }
-    acc_t part[VEC];
-    VSTORE(v, part);
-    for (uint i = 0; i < VEC; ++i)
-        if (i < have)
-            STORE(part[i], p + i);
-#endif
-}
-
-/* The same of memory that holds acc_t: parameters, statistics, what kernels hand on. */
-accv acc_load_some(__global const acc_t *p, uint have)
-{
-#if VEC == 1
-    return have > 0 ? *p : (acc_t)0;
-#else
-    if (have >= VEC)
-        return VLOAD(p);
-    acc_t part[VEC];
-    for (uint i = 0; i < VEC; ++i)
-        part[i] = i < have ? p[i] : (acc_t)0;
-    return VLOAD(part);
-#endif
-}
-
-void acc_store_some(accv v, __global acc_t *p, uint have)
-{
-#if VEC == 1
-    if (have > 0)
-        *p = v;
-#else
-    if (have >= VEC) {
-        VSTORE(v, p);
-        return;
-    }
-    acc_t part[VEC];
-    VSTORE(v, part);
-    for (uint i = 0; i < VEC; ++i)
-        if (i < have)
-            p[i] = part[i];
-#endif
-}
-
-/* The values that v has once it is stored: what an operation of its own would read back. */
-accv round_to_storage(accv v)
-{
-#if defined(DTYPE_F16) || defined(DTYPE_BF16)
-    ushort stored[VEC];
-    STOREV(v, (storage_t *)stored);
-    return LOADV((const storage_t *)stored);
-#else
-    return v;
-#endif
-}
-
-/* How many elements are left from `at` on. */
-uint left(uint length, uint at)
-{
-    return length - min(length, at);
-}

@@ -25,6 +25,25 @@
 #define STEPS (TILE / LANES)
 #define ITEM_LANES (LANES / LANE_ITEMS)
 #define ITEM_VECTORS (ITEM_LANES / VEC)
+/* The steps of a tile that have values. Where work-items hold their lanes in registers the compiler
+   must know how many there are: it takes all. */
+#define STEPS_OF(t) (LANE_ITEMS == 1 ? ((t).count + LANES - 1) / LANES : STEPS)
+
+/* Declares `scratch`: that many numbers of local memory for the work-items that share a tile. */
+#if LANE_ITEMS == 1
+#define TILE_SCRATCH(numbers) __local acc_t *scratch = 0
+#else
+#define TILE_SCRATCH(numbers)                                                                      \
+    __local acc_t scratches[TILES_PER_GROUP][numbers];                                             \
+    __local acc_t *scratch = scratches[get_local_id(1)]
+#endif
+
+/* Where a tile's work-items meet; a lone one, and its compiler, have nobody to wait for. */
+#if LANE_ITEMS == 1 && TILES_PER_GROUP == 1
+#define TOGETHER(fence)
+#else
+#define TOGETHER(fence) barrier(fence)
+#endif
 
 /* The tiles of a channel that one work-item sees, and its place among those that share a tile. */
 typedef struct {
@@ -41,6 +60,16 @@ tile_place tile_place_of(size_t pair, uint channels, uint inner, uint channel_co
     t.first = (uint)(pair / channels) * TILE;
     t.count = min((uint)TILE, channel_count - t.first);
     t.lane = (uint)get_local_id(0) * ITEM_LANES;
+    return t;
+}
+
+/* The same of pair number `pair`, of `pairs`, with a count of 0 where there is no such pair. */
+tile_place tile_place_ahead(size_t pair, size_t pairs, uint channels, uint inner,
+                            uint channel_count)
+{
+    tile_place t = tile_place_of(min(pair, pairs - 1), channels, inner, channel_count);
+    if (pair >= pairs)
+        t.count = 0;
     return t;
 }
 
@@ -70,6 +99,21 @@ INLINE void tile_next(tile_cursor *c, tile_place t)
         ++c->n;
 }
 
+/* Asks for the memory of the item's lanes of a step, or most of it, of a tile that is to be read.
+   */
+INLINE void tile_ask_for(__global const storage_t *x, ulong outer, tile_place t,
+                         const tile_cursor *c)
+{
+#ifdef PREFETCH
+    __global const storage_t *row = x + c->n * outer;
+#pragma unroll
+    for (uint u = 0; u < ITEM_VECTORS; ++u) {
+        ASK_FOR(c->l + u * VEC < t.inner ? row + c->l + u * VEC
+                                         : row + outer + (c->l + u * VEC - t.inner));
+    }
+#endif
+}
+
 /* Whether the item's lanes of the step all have a value, and these are neighbours. */
 INLINE int tile_is_run(const tile_cursor *c, tile_place t)
 {
@@ -91,7 +135,17 @@ void tile_gather(accv v[ITEM_VECTORS], __global const storage_t *row, ulong oute
             }
             continue;
         }
-        acc_t part[VEC];
+        acc_t part[2 * VEC];
+        if (e + VEC <= t.count && t.inner >= VEC) {
+            /* The end of a line, and the next one's begin. */
+            const uint rest = t.inner - l;
+            VSTORE(LOADV(row + t.inner - VEC), part);
+            row += outer;
+            l = VEC - rest;
+            VSTORE(LOADV(row), part + VEC);
+            v[u] = VLOAD(part + l);
+            continue;
+        }
         for (uint j = 0; j < VEC; ++j) {
             part[j] = e + j < t.count ? LOAD(row + l) : pad;
             if (++l == t.inner) {
@@ -120,46 +174,4 @@ INLINE void tile_step(accv v[ITEM_VECTORS], __global const storage_t *x, ulong o
         for (uint u = 0; u < ITEM_VECTORS; ++u)
             v[u] = gathered[u];
     }
-}
-
-INLINE void lanes_zero(accv v[ITEM_VECTORS])
-{
-#pragma unroll
-    for (uint u = 0; u < ITEM_VECTORS; ++u)
-        v[u] = 0.0f;
-}
-
-/* The sum over the 64 lanes, in all work-items of the tile; lane_sum is used up. scratch: 64 floats
-   of the tile's own. All of the work-group's items must come here together. */
-INLINE acc_t lanes_sum(accv lane_sum[ITEM_VECTORS], __local acc_t *scratch)
-{
-#if LANE_ITEMS == 1
-    acc_t lanes[VEC];
-#pragma unroll
-    for (uint distance = ITEM_VECTORS / 2; distance > 0; distance /= 2)
-#pragma unroll
-        for (uint u = 0; u < distance; ++u)
-            lane_sum[u] += lane_sum[u + distance];
-    VSTORE(lane_sum[0], lanes);
-#pragma unroll
-    for (uint distance = VEC / 2; distance > 0; distance /= 2)
-#pragma unroll
-        for (uint i = 0; i < distance; ++i)
-            lanes[i] += lanes[i + distance];
-    return lanes[0];
-#else
-    const uint id = (uint)get_local_id(0);
-#pragma unroll
-    for (uint u = 0; u < ITEM_VECTORS; ++u)
-        VSTORE(lane_sum[u], scratch + id * ITEM_LANES + u * VEC);
-    for (uint distance = LANES / 2; distance > 0; distance /= 2) {
-        barrier(CLK_LOCAL_MEM_FENCE);
-        for (uint i = id; i < distance; i += LANE_ITEMS)
-            scratch[i] += scratch[i + distance];
-    }
-    barrier(CLK_LOCAL_MEM_FENCE);
-    const acc_t sum = scratch[0];
-    barrier(CLK_LOCAL_MEM_FENCE);
-    return sum;
-#endif
 }

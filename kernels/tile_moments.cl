@@ -33,17 +33,24 @@ acc_t tile_plain_mean(__global const storage_t *x, ulong outer, tile_place t)
     return divide(sum, (acc_t)t.count);
 }
 
-/* x is where the channel begins. All of the work-group's items must come here together; the tile's
-   first item has the result. scratch: see lanes_sum. */
-INLINE void tile_moments(tile_moment *out, __global const storage_t *x, ulong outer, tile_place t,
-                         __local acc_t *scratch)
+/* x is where the channel begins, `channel` the stride to the next one's; next is the tile that the
+   work-item will read after this one, with a count of 0 if there is none. All of the work-group's
+   items must come here together; the tile's first item has the result. scratch: see lanes_sum. */
+INLINE void tile_moments(tile_moment *out, __global const storage_t *x, ulong outer, ulong channel,
+                         tile_place t, tile_place next, __local acc_t *scratch)
 {
     const acc_t pivot = LOAD(tile_value(x, outer, t, t.first));
+    const uint steps = STEPS_OF(t);
     accv v[HELD][ITEM_VECTORS], s[ITEM_VECTORS], q[ITEM_VECTORS];
-    tile_cursor at;
+    tile_cursor at, far;
     lanes_zero(s);
     tile_begin(&at, t);
-    for (uint step = 0; step < STEPS; ++step, tile_next(&at, t)) {
+    tile_begin(&far, next);
+    for (uint step = 0; step < steps; ++step, tile_next(&at, t)) {
+        if (next.count > 0) {
+            tile_ask_for(x + (next.channel - t.channel) * channel, outer, next, &far);
+            tile_next(&far, next);
+        }
         tile_step(v[step % HELD], x, outer, t, &at, pivot);
 #pragma unroll
         for (uint u = 0; u < ITEM_VECTORS; ++u)
@@ -54,7 +61,7 @@ INLINE void tile_moments(tile_moment *out, __global const storage_t *x, ulong ou
     lanes_zero(s);
     lanes_zero(q);
     tile_begin(&at, t);
-    for (uint step = 0; step < STEPS; ++step, tile_next(&at, t)) {
+    for (uint step = 0; step < steps; ++step, tile_next(&at, t)) {
         if (HELD == 1)
             tile_step(v[0], x, outer, t, &at, center);
         else
@@ -78,4 +85,20 @@ INLINE void tile_moments(tile_moment *out, __global const storage_t *x, ulong ou
         out->lo = 0.0f;
         out->m2 = NAN;
     }
+}
+
+/* Of tile t, which is number `pair` of `pairs`, next being read after it; x and partial are where
+   the tensors begin. All of the work-group's items must come here together; writes: whether the
+   item's tile is its own. */
+INLINE void tile_statistics(__global const storage_t *x, ulong outer, ulong channel,
+                            __global acc_t *partial, tile_place t, tile_place next, size_t pair,
+                            size_t pairs, int writes, __local acc_t *scratch)
+{
+    tile_moment tile;
+    tile_moments(&tile, x + t.channel * channel, outer, channel, t, next, scratch);
+    if (t.lane != 0 || !writes)
+        return;
+    partial[pair] = tile.hi;
+    partial[pairs + pair] = tile.lo;
+    partial[2 * pairs + pair] = tile.m2;
 }

@@ -2,7 +2,8 @@
 # Runs a test program on one OpenCL device, chosen by the name of the stamp that stands for the
 # test:
 #   on_device.sh FOLDER/PROGRAM.DEVICE.device [ARGUMENT]...     DEVICE: pocl, rusticl or oclgrind,
-#                                     or pocl-clblast: PoCL with CLBlast's products, not OpenBLAS's
+#                                     or pocl-clblast: PoCL with CLBlast's products, not OpenBLAS's,
+#                                     or pocl-apart: PoCL, batch norm in steps, not in one launch
 # Standard output is the program's TAP and nothing else. A missing driver skips the test, unless
 # BNCL_TEST_REQUIRE_DEVICE=1 makes that a failure. BNCL_TEST_WRAPPER, if set, is a command that the
 # program is run under, such as valgrind. What drivers compile is kept in BNCL_TEST_CACHE, or in
@@ -19,6 +20,10 @@ case $device in
 *-clblast)
     device=${device%-clblast}
     export BNCL_GEMM=clblast
+    ;;
+*-apart)
+    device=${device%-apart}
+    export BNCL_TUNING=whole=0,direct=0
     ;;
 esac
 icd_folder=/etc/OpenCL/vendors

@@ -135,6 +135,9 @@ bncl_status bncli_batch_norm_step_run(bncl_batch_norm *plan, bncli_batch_norm_st
                                       bncl_queue *queue, const bncli_argument *arguments,
                                       size_t count, bncl_event **signal, bncl_error *err)
 {
+    bncl_status status = bncli_batch_norm_need(plan, step, err);
+    if (status != BNCL_OK)
+        return status;
     return bncli_launch(queue, plan->kernels[step], &plan->grids[step], arguments, count, signal,
                         err);
 }

@@ -24,29 +24,41 @@ typedef enum bncli_batch_norm_step {
     BNCLI_RUNNING_UPDATE,
     BNCLI_RUNNING_COEFFICIENTS,
     BNCLI_APPLY,
+    BNCLI_RUNNING_APPLY,
+    BNCLI_FORWARD_WHOLE,
+    BNCLI_BACKWARD_WHOLE,
     BNCLI_BACKWARD_SUMS,
     BNCLI_BACKWARD_MERGE,
     BNCLI_BACKWARD_TILES,
     BNCLI_BACKWARD_PAIR,
     BNCLI_BACKWARD_APPLY,
     BNCLI_BACKWARD_APPLY_FROZEN,
-    BNCLI_DOUBLE_BACKWARD_SUMS, /* from here on: built at the first double backward */
+    BNCLI_DOUBLE_BACKWARD_SUMS,
     BNCLI_DOUBLE_BACKWARD_MERGE,
     BNCLI_DOUBLE_BACKWARD_APPLY,
     BNCLI_BATCH_NORM_STEPS
 } bncli_batch_norm_step;
 
-/* Flags of the applying and merging kernels, as the .cl files name them. */
-enum { BNCLI_HAS_RESIDUAL = 1, BNCLI_HAS_MASK = 2 };
+/* Flags of forward's kernels, and of backward's, as the .cl files name them. */
 enum {
-    BNCLI_HAS_DX = 1,
-    BNCLI_ACCUMULATE_DX = 2,
-    BNCLI_HAS_DRESIDUAL = 4,
-    BNCLI_ACCUMULATE_DRESIDUAL = 8
+    BNCLI_HAS_GAMMA = 1,
+    BNCLI_HAS_BETA = 2,
+    BNCLI_HAS_SAVE = 4,
+    BNCLI_HAS_RESIDUAL = 8,
+    BNCLI_HAS_MASK = 16,
+    BNCLI_HAS_RUNNING_MEAN = 32,
+    BNCLI_HAS_RUNNING_VAR = 64
 };
-enum { BNCLI_HAS_GAMMA = 1, BNCLI_HAS_BETA = 2, BNCLI_HAS_SAVE = 4 };
-enum { BNCLI_HAS_RUNNING_MEAN = 1, BNCLI_HAS_RUNNING_VAR = 2 };
-enum { BNCLI_HAS_DGAMMA = 2, BNCLI_HAS_DBETA = 4, BNCLI_FROZEN = 8, BNCLI_ACCUMULATE = 16 };
+enum {
+    BNCLI_HAS_DGAMMA = 2,
+    BNCLI_HAS_DBETA = 4,
+    BNCLI_FROZEN = 8,
+    BNCLI_ACCUMULATE = 16,
+    BNCLI_HAS_DX = 32,
+    BNCLI_ACCUMULATE_DX = 64,
+    BNCLI_HAS_DRESIDUAL = 128,
+    BNCLI_ACCUMULATE_DRESIDUAL = 256
+};
 
 struct bncl_batch_norm {
     bncl_context *context; /* borrowed */
@@ -60,6 +72,8 @@ struct bncl_batch_norm {
     size_t tiles;      /* of a channel */
     size_t mask_bytes; /* 0 without an activation */
     bncli_tuning tuning;
+    bool whole;  /* training is one launch forward, and one backward */
+    bool direct; /* evaluation is one launch */
     bncl_buffer *workspace;
     bncl_tensor partial;             /* [4][tiles][channels] in the workspace */
     bncl_tensor coefficients;        /* [5][channels] */
@@ -67,17 +81,17 @@ struct bncl_batch_norm {
     bncl_buffer *double_workspace;   /* of double backward; NULL until its first call */
     bncl_tensor double_partial;      /* [10][tiles][channels] in it */
     bncl_tensor double_coefficients; /* [10][channels] */
-    bncli_kernel *kernels[BNCLI_BATCH_NORM_STEPS]; /* NULL: not built yet */
+    bncli_kernel *kernels[BNCLI_BATCH_NORM_STEPS]; /* NULL: not built yet, see _step_run */
     bncli_grid grids[BNCLI_BATCH_NORM_STEPS];
 };
 
-/* Chooses variants for the plan's geometry and device, and builds their kernels and grids, but not
-   double backward's (batch_norm_plan.c). Errors: ARGUMENT, NO_COMPILER, BUILD, MEMORY, OPENCL. */
+/* Chooses variants for the plan's geometry and device, and builds the kernels of training and of
+   evaluation (batch_norm_plan.c). Errors: ARGUMENT, NO_COMPILER, BUILD, MEMORY, OPENCL. */
 bncl_status bncli_batch_norm_choose(bncl_batch_norm *plan, bncl_error *err);
 
-/* The same for what is missing of double backward's. What a failed call has built stays with the
-   plan, for the next. Errors: as there. */
-bncl_status bncli_batch_norm_choose_double(bncl_batch_norm *plan, bncl_error *err);
+/* Builds a step's kernel, if it is not built yet. Errors: as there. */
+bncl_status bncli_batch_norm_need(bncl_batch_norm *plan, bncli_batch_norm_step step,
+                                  bncl_error *err);
 
 /* Which statistics a call works with: its batch's own, ones that the caller has merged, or running
    ones. */
@@ -128,7 +142,7 @@ static inline bool bncli_batch_norm_is_active(const bncl_batch_norm *plan)
 /* The activation's number that kernels call low, and in backward slope. */
 bncli_argument bncli_batch_norm_low(const bncl_batch_norm *plan);
 
-/* Runs one step of the plan on its grid. */
+/* Runs one step of the plan on its grid; its first run may build it. */
 bncl_status bncli_batch_norm_step_run(bncl_batch_norm *plan, bncli_batch_norm_step step,
                                       bncl_queue *queue, const bncli_argument *arguments,
                                       size_t count, bncl_event **signal, bncl_error *err);

@@ -51,17 +51,28 @@ bncl_status bncli_batch_norm_run_sums(bncl_batch_norm *plan, bncl_queue *queue,
     return run_sums(plan, queue, args, &stats, err);
 }
 
+static unsigned merge_flags(const bncl_batch_norm_backward *args)
+{
+    return (bncli_present(&args->gamma) ? BNCLI_HAS_GAMMA : 0u) |
+           (bncli_present(&args->dgamma) ? BNCLI_HAS_DGAMMA : 0u) |
+           (bncli_present(&args->dbeta) ? BNCLI_HAS_DBETA : 0u) |
+           (args->accumulate_parameters ? BNCLI_ACCUMULATE : 0u);
+}
+
+static unsigned apply_flags(const bncl_batch_norm_backward *args)
+{
+    return (bncli_present(&args->dx) ? BNCLI_HAS_DX : 0u) |
+           (args->accumulate_dx ? BNCLI_ACCUMULATE_DX : 0u) |
+           (bncli_present(&args->dresidual) ? BNCLI_HAS_DRESIDUAL : 0u) |
+           (args->accumulate_dresidual ? BNCLI_ACCUMULATE_DRESIDUAL : 0u);
+}
+
 static bncl_status run_merge(bncl_batch_norm *plan, bncl_queue *queue,
                              const bncl_batch_norm_backward *args, const through *stats,
                              bncl_event **signal, bncl_error *err)
 {
     const bncli_batch_norm_parts own = {&plan->partial, plan->tiles, plan->geometry.count};
     const bncli_batch_norm_parts *parts = stats->merged != NULL ? stats->merged : &own;
-    unsigned flags = (bncli_present(&args->gamma) ? BNCLI_HAS_GAMMA : 0u) |
-                     (bncli_present(&args->dgamma) ? BNCLI_HAS_DGAMMA : 0u) |
-                     (bncli_present(&args->dbeta) ? BNCLI_HAS_DBETA : 0u) |
-                     (stats->frozen ? BNCLI_FROZEN : 0u) |
-                     (args->accumulate_parameters ? BNCLI_ACCUMULATE : 0u);
     const bncli_argument arguments[] = {
         bncli_arg_tensor(parts->partial),
         bncli_arg_tensor(&plan->coefficients),
@@ -71,7 +82,7 @@ static bncl_status run_merge(bncl_batch_norm *plan, bncl_queue *queue,
         bncli_arg_tensor(stats->invstd),
         bncli_arg_tensor(&args->dgamma),
         bncli_arg_tensor(&args->dbeta),
-        bncli_arg_uint(flags),
+        bncli_arg_uint(merge_flags(args) | (stats->frozen ? BNCLI_FROZEN : 0u)),
         bncli_arg_uint(plan->geometry.channels),
         bncli_arg_uint(parts->count),
         bncli_arg_uint(parts->tiles),
@@ -88,11 +99,6 @@ static bncl_status run_apply(bncl_batch_norm *plan, bncl_queue *queue,
                              bncl_error *err)
 {
     const bncli_geometry *g = &plan->geometry;
-    const bool dx = bncli_present(&args->dx), dresidual = bncli_present(&args->dresidual);
-    const unsigned flags = (dx ? BNCLI_HAS_DX : 0u) |
-                           (args->accumulate_dx ? BNCLI_ACCUMULATE_DX : 0u) |
-                           (dresidual ? BNCLI_HAS_DRESIDUAL : 0u) |
-                           (args->accumulate_dresidual ? BNCLI_ACCUMULATE_DRESIDUAL : 0u);
     const bncli_argument arguments[] = {
         bncli_batch_norm_arg(plan, &args->x),
         bncli_batch_norm_arg(plan, &args->dy),
@@ -100,14 +106,14 @@ static bncl_status run_apply(bncl_batch_norm *plan, bncl_queue *queue,
         bncli_batch_norm_arg(plan, &args->dresidual),
         bncli_arg_tensor(&args->mask),
         bncli_arg_tensor(&plan->coefficients),
-        bncli_arg_uint(flags),
+        bncli_arg_uint(apply_flags(args)),
         bncli_arg_uint(g->outer),
         bncli_arg_uint(g->inner == 1 ? g->channels : g->inner),
         bncli_arg_uint(g->channels),
         bncli_batch_norm_low(plan),
     };
     const size_t count = BNCLI_COUNT(arguments);
-    if (frozen || !dx)
+    if (frozen || !bncli_present(&args->dx))
         return bncli_batch_norm_step_run(plan, BNCLI_BACKWARD_APPLY_FROZEN, queue, arguments + 1,
                                          count - 1, signal, err);
     return bncli_batch_norm_step_run(plan, BNCLI_BACKWARD_APPLY, queue, arguments, count, signal,
@@ -126,6 +132,40 @@ static bncl_status run_empty(bncl_queue *queue, const bncl_batch_norm_backward *
     if (status == BNCL_OK && bncli_present(&args->dbeta))
         status = bncl_tensor_fill(queue, &args->dbeta, 0.0, NULL, err);
     return status == BNCL_OK ? bncli_queue_end(queue, sync, err) : status;
+}
+
+/* All of it in one launch, through the batch's own statistics. */
+static bncl_status run_whole(bncl_batch_norm *plan, bncl_queue *queue,
+                             const bncl_batch_norm_backward *args, bncl_event **signal,
+                             bncl_error *err)
+{
+    const bncli_geometry *g = &plan->geometry;
+    bncli_argument arguments[19] = {
+        bncli_batch_norm_arg(plan, &args->x),
+        bncli_batch_norm_arg(plan, &args->dy),
+        bncli_batch_norm_arg(plan, &args->dx),
+        bncli_batch_norm_arg(plan, &args->dresidual),
+        bncli_arg_tensor(&args->mask),
+        bncli_arg_tensor(&plan->partial),
+        bncli_arg_tensor(&args->gamma),
+        bncli_arg_tensor(&args->save_mean),
+        bncli_arg_tensor(&args->save_mean_lo),
+        bncli_arg_tensor(&args->save_invstd),
+        bncli_arg_tensor(&args->dgamma),
+        bncli_arg_tensor(&args->dbeta),
+        bncli_arg_uint(merge_flags(args) | apply_flags(args)),
+    };
+    size_t count = 13;
+    if (g->inner != 1)
+        arguments[count++] = bncli_arg_uint(g->outer);
+    arguments[count++] = bncli_arg_uint(g->channels);
+    if (g->inner != 1)
+        arguments[count++] = bncli_arg_uint(g->inner);
+    arguments[count++] = bncli_arg_uint(g->count);
+    arguments[count++] = bncli_arg_uint(plan->tiles);
+    arguments[count++] = bncli_batch_norm_low(plan);
+    return bncli_batch_norm_step_run(plan, BNCLI_BACKWARD_WHOLE, queue, arguments, count, signal,
+                                     err);
 }
 
 /* What dx, dgamma and dbeta need before dx can be written. */
@@ -159,6 +199,9 @@ static bncl_status run(bncl_batch_norm *plan, bncl_queue *queue,
     const bool gradients = bncli_present(&args->dgamma) || bncli_present(&args->dbeta);
     if (!apply && !gradients)
         return bncli_queue_end(queue, sync, err);
+    if (plan->whole && !stats->frozen && stats->merged == NULL && (dx || gradients) &&
+        (dx || !bncli_present(&args->dresidual)))
+        return run_whole(plan, queue, args, signal, err);
     if (dx || gradients)
         status = run_coefficients(plan, queue, args, stats, gradients, apply ? NULL : signal, err);
     if (status == BNCL_OK && apply)

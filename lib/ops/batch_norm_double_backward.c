@@ -96,7 +96,10 @@ static bncl_status prepare(bncl_batch_norm *plan, bncl_error *err)
 {
     if (plan->double_workspace != NULL)
         return BNCL_OK;
-    bncl_status status = bncli_batch_norm_choose_double(plan, err);
+    bncl_status status = BNCL_OK;
+    for (bncli_batch_norm_step step = BNCLI_DOUBLE_BACKWARD_SUMS;
+         step <= BNCLI_DOUBLE_BACKWARD_APPLY && status == BNCL_OK; ++step)
+        status = bncli_batch_norm_need(plan, step, err);
     return status == BNCL_OK ? create_workspace(plan, err) : status;
 }
 

@@ -26,13 +26,31 @@ bncl_status bncli_batch_norm_run_statistics(bncl_batch_norm *plan, bncl_queue *q
                                      err);
 }
 
+/* ---- one step ---- */
+
+static unsigned merge_flags(const bncl_batch_norm_forward *args)
+{
+    return (bncli_present(&args->gamma) ? BNCLI_HAS_GAMMA : 0u) |
+           (bncli_present(&args->beta) ? BNCLI_HAS_BETA : 0u) |
+           (bncli_present(&args->save_mean) ? BNCLI_HAS_SAVE : 0u);
+}
+
+static unsigned apply_flags(const bncl_batch_norm_forward *args)
+{
+    return (bncli_present(&args->residual) ? BNCLI_HAS_RESIDUAL : 0u) |
+           (bncli_present(&args->mask) ? BNCLI_HAS_MASK : 0u);
+}
+
+static unsigned running_flags(const bncl_batch_norm_forward *args)
+{
+    return (bncli_present(&args->running_mean) ? BNCLI_HAS_RUNNING_MEAN : 0u) |
+           (bncli_present(&args->running_var) ? BNCLI_HAS_RUNNING_VAR : 0u);
+}
+
 static bncl_status run_merge(bncl_batch_norm *plan, bncl_queue *queue,
                              const bncl_batch_norm_forward *args,
                              const bncli_batch_norm_parts *parts, bncl_error *err)
 {
-    unsigned flags = (bncli_present(&args->gamma) ? BNCLI_HAS_GAMMA : 0u) |
-                     (bncli_present(&args->beta) ? BNCLI_HAS_BETA : 0u) |
-                     (bncli_present(&args->save_mean) ? BNCLI_HAS_SAVE : 0u);
     const bncli_argument arguments[] = {
         bncli_arg_tensor(parts->partial),
         bncli_arg_tensor(&plan->coefficients),
@@ -41,7 +59,7 @@ static bncl_status run_merge(bncl_batch_norm *plan, bncl_queue *queue,
         bncli_arg_tensor(&args->save_mean),
         bncli_arg_tensor(&args->save_mean_lo),
         bncli_arg_tensor(&args->save_invstd),
-        bncli_arg_uint(flags),
+        bncli_arg_uint(merge_flags(args)),
         bncli_arg_uint(plan->geometry.channels),
         bncli_arg_uint(parts->count),
         bncli_arg_uint(parts->tiles),
@@ -57,15 +75,13 @@ static bncl_status run_apply(bncl_batch_norm *plan, bncl_queue *queue,
 {
     const bncli_geometry *g = &plan->geometry;
     const bool rows = g->inner == 1;
-    const unsigned flags = (bncli_present(&args->residual) ? BNCLI_HAS_RESIDUAL : 0u) |
-                           (bncli_present(&args->mask) ? BNCLI_HAS_MASK : 0u);
     const bncli_argument arguments[] = {
         bncli_batch_norm_arg(plan, &args->x),
         bncli_batch_norm_arg(plan, &args->y),
         bncli_batch_norm_arg(plan, &args->residual),
         bncli_arg_tensor(&args->mask),
         bncli_arg_tensor(&plan->coefficients),
-        bncli_arg_uint(flags),
+        bncli_arg_uint(apply_flags(args)),
         bncli_arg_uint(g->outer),
         bncli_arg_uint(rows ? g->channels : g->inner),
         bncli_arg_uint(g->channels),
@@ -86,15 +102,13 @@ static bncl_status run_update(bncl_batch_norm *plan, bncl_queue *queue,
                               const bncl_batch_norm_forward *args, double momentum,
                               bncl_event **signal, bncl_error *err)
 {
-    const unsigned flags = (bncli_present(&args->running_mean) ? BNCLI_HAS_RUNNING_MEAN : 0u) |
-                           (bncli_present(&args->running_var) ? BNCLI_HAS_RUNNING_VAR : 0u);
     const bncli_argument arguments[] = {
         bncli_arg_tensor(&plan->coefficients),
         bncli_arg_tensor(&args->running_mean),
         bncli_arg_tensor(&args->running_var),
         bncli_arg_tensor(next_of(&args->running_mean, &args->next_mean)),
         bncli_arg_tensor(next_of(&args->running_var, &args->next_var)),
-        bncli_arg_uint(flags),
+        bncli_arg_uint(running_flags(args)),
         bncli_arg_uint(plan->geometry.channels),
         bncli_batch_norm_real(plan, 1.0 - momentum),
         bncli_batch_norm_real(plan, momentum),
@@ -115,6 +129,48 @@ static bncl_status run_empty(bncl_queue *queue, const bncl_batch_norm_forward *a
     return status == BNCL_OK ? bncli_queue_end(queue, sync, err) : status;
 }
 
+/* All of it in one launch. */
+static bncl_status run_whole(bncl_batch_norm *plan, bncl_queue *queue,
+                             const bncl_batch_norm_forward *args, const double *momentum,
+                             bncl_event **signal, bncl_error *err)
+{
+    const bncli_geometry *g = &plan->geometry;
+    const double take = momentum != NULL ? *momentum : 0.0;
+    bncli_argument arguments[25] = {
+        bncli_batch_norm_arg(plan, &args->x),
+        bncli_batch_norm_arg(plan, &args->y),
+        bncli_batch_norm_arg(plan, &args->residual),
+        bncli_arg_tensor(&args->mask),
+        bncli_arg_tensor(&plan->partial),
+        bncli_arg_tensor(&args->gamma),
+        bncli_arg_tensor(&args->beta),
+        bncli_arg_tensor(&args->save_mean),
+        bncli_arg_tensor(&args->save_mean_lo),
+        bncli_arg_tensor(&args->save_invstd),
+        bncli_arg_tensor(&args->running_mean),
+        bncli_arg_tensor(&args->running_var),
+        bncli_arg_tensor(next_of(&args->running_mean, &args->next_mean)),
+        bncli_arg_tensor(next_of(&args->running_var, &args->next_var)),
+        bncli_arg_uint(merge_flags(args) | apply_flags(args) |
+                       (momentum != NULL ? running_flags(args) : 0u)),
+    };
+    size_t count = 15;
+    if (g->inner != 1)
+        arguments[count++] = bncli_arg_uint(g->outer);
+    arguments[count++] = bncli_arg_uint(g->channels);
+    if (g->inner != 1)
+        arguments[count++] = bncli_arg_uint(g->inner);
+    arguments[count++] = bncli_arg_uint(g->count);
+    arguments[count++] = bncli_arg_uint(plan->tiles);
+    arguments[count++] = bncli_batch_norm_real(plan, plan->options.eps);
+    arguments[count++] = bncli_batch_norm_real(plan, 1.0 - take);
+    arguments[count++] = bncli_batch_norm_real(plan, take);
+    arguments[count++] = bncli_batch_norm_low(plan);
+    arguments[count++] = bncli_batch_norm_real(plan, plan->options.activation.max);
+    return bncli_batch_norm_step_run(plan, BNCLI_FORWARD_WHOLE, queue, arguments, count, signal,
+                                     err);
+}
+
 /* Normalizes with what is merged, or else with the batch's own statistics; where there is a
    momentum the running ones follow. */
 static bncl_status run_batch(bncl_batch_norm *plan, bncl_queue *queue,
@@ -128,6 +184,8 @@ static bncl_status run_batch(bncl_batch_norm *plan, bncl_queue *queue,
         return run_empty(queue, args, momentum != NULL, sync, err);
     const bool some = plan->geometry.total > 0;
     bncl_event **signal = bncli_sync_signal(sync);
+    if (merged == NULL && plan->whole)
+        return run_whole(plan, queue, args, momentum, signal, err);
     bncl_status status = BNCL_OK;
     if (merged == NULL)
         status = bncli_batch_norm_run_statistics(plan, queue, &args->x, err);
@@ -140,6 +198,33 @@ static bncl_status run_batch(bncl_batch_norm *plan, bncl_queue *queue,
     else if (status == BNCL_OK && !some)
         status = bncli_queue_end(queue, sync, err);
     return status;
+}
+
+/* Evaluation in one launch. */
+static bncl_status run_direct(bncl_batch_norm *plan, bncl_queue *queue,
+                              const bncl_batch_norm_forward *args, bncl_event **signal,
+                              bncl_error *err)
+{
+    const bncli_geometry *g = &plan->geometry;
+    const bncli_argument arguments[] = {
+        bncli_batch_norm_arg(plan, &args->x),
+        bncli_batch_norm_arg(plan, &args->y),
+        bncli_batch_norm_arg(plan, &args->residual),
+        bncli_arg_tensor(&args->mask),
+        bncli_arg_tensor(&args->running_mean),
+        bncli_arg_tensor(&args->running_var),
+        bncli_arg_tensor(&args->gamma),
+        bncli_arg_tensor(&args->beta),
+        bncli_arg_uint(merge_flags(args) | apply_flags(args)),
+        bncli_arg_uint(g->outer),
+        bncli_arg_uint(g->inner == 1 ? g->channels : g->inner),
+        bncli_arg_uint(g->channels),
+        bncli_batch_norm_real(plan, plan->options.eps),
+        bncli_batch_norm_low(plan),
+        bncli_batch_norm_real(plan, plan->options.activation.max),
+    };
+    return bncli_batch_norm_step_run(plan, BNCLI_RUNNING_APPLY, queue, arguments,
+                                     BNCLI_COUNT(arguments), signal, err);
 }
 
 static bncl_status check_pointers(const bncl_batch_norm *plan, const void *args, bncl_error *err)
@@ -205,6 +290,8 @@ bncl_status bncl_batch_norm_forward_eval(bncl_batch_norm *plan, bncl_queue *queu
         return run_batch(plan, queue, args, NULL, NULL, sync, err);
     if (plan->geometry.total == 0)
         return bncli_queue_end(queue, sync, err);
+    if (plan->direct)
+        return run_direct(plan, queue, args, bncli_sync_signal(sync), err);
     status = bncli_batch_norm_use_running(plan, queue, &args->running_mean, &args->running_var,
                                           &args->gamma, &args->beta, err);
     if (status == BNCL_OK)

@@ -6,8 +6,9 @@
 #include "runtime/context.h"
 #include "tensor/dtype.h"
 
-#define MACROS 6
-#define LONG_LINE 256 /* elements */
+#define MACROS 8
+#define LONG_LINE 256      /* elements */
+#define ROWS_TOGETHER 4096 /* elements */
 
 /* What a step of a plan with an activation has to do with its mask. */
 typedef enum mask_role { NO_MASK, WRITES_MASK, READS_MASK } mask_role;
@@ -51,6 +52,33 @@ static void add_macro(step_build *build, const char *name, unsigned value)
     build->macros[build->count++] = (bncli_macro){name, value};
 }
 
+/* Devices that are the host's own processor have caches that can be spoken to. Results that none of
+   them will keep go past them, as a line is read before it is written else. */
+static void add_stream(const bncl_batch_norm *plan, step_build *build)
+{
+    const bncli_device_facts *facts = bncli_context_facts(plan->context);
+    const size_t bytes = plan->geometry.total * bncl_dtype_size(plan->dtype);
+    if (facts->runs_native && bytes >= facts->cache_bytes / 2)
+        add_macro(build, "STREAM", 1);
+}
+
+/* Tiles whose lines lie apart: the next is asked for while one is read. */
+static void add_prefetch(const bncl_batch_norm *plan, step_build *build)
+{
+    if (bncli_context_facts(plan->context)->runs_native)
+        add_macro(build, "PREFETCH", 1);
+}
+
+/* Vectors of a line that a work-item takes at once: one that writes a mask owns whole bytes of it,
+   8 elements at least, or the line. */
+static unsigned whole_vectors(const bncl_batch_norm *plan, unsigned vector, unsigned vectors,
+                              size_t length)
+{
+    while (bncli_batch_norm_is_active(plan) && vector * vectors < 8 && vector * vectors < length)
+        vectors *= 2;
+    return vectors;
+}
+
 /* Tiles of NCL: lane_items work-items a tile, several tiles a work-group. */
 static void prepare_tiles_inner(const bncl_batch_norm *plan, step_build *build)
 {
@@ -59,8 +87,29 @@ static void prepare_tiles_inner(const bncl_batch_norm *plan, step_build *build)
     add_macro(build, "VEC", t->vector);
     add_macro(build, "LANE_ITEMS", t->lane_items);
     add_macro(build, "TILES_PER_GROUP", tiles);
+    add_prefetch(plan, build);
     build->grid = (bncli_grid){{t->lane_items, plan->tiles * plan->geometry.channels},
                                {t->lane_items, tiles}};
+}
+
+/* A channel of NCL whole: a work-group. A lone work-item takes one tile after the other; where
+   several share a tile, as many tiles at once as fit into a group. */
+static void prepare_whole_inner(const bncl_batch_norm *plan, step_build *build)
+{
+    const bncli_tuning *t = &plan->tuning;
+    const size_t inner = plan->geometry.inner;
+    unsigned tiles = t->lane_items > 1 && t->group > t->lane_items ? t->group / t->lane_items : 1;
+    while (tiles > 1 && tiles / 2 >= plan->tiles)
+        tiles /= 2;
+    add_macro(build, "VEC", t->vector);
+    add_macro(build, "LANE_ITEMS", t->lane_items);
+    add_macro(build, "TILES_PER_GROUP", tiles);
+    add_prefetch(plan, build);
+    add_macro(build, "LINE_VECTORS", whole_vectors(plan, t->vector, t->vectors, inner));
+    add_stream(plan, build);
+    const unsigned alone = t->lane_items * tiles == 1 ? t->group : 1;
+    build->grid = (bncli_grid){{t->lane_items, tiles, plan->geometry.channels},
+                               {t->lane_items, tiles, alone}};
 }
 
 /* Tiles of NC and NLC: a work-item takes a block of channels of a tile. */
@@ -72,8 +121,30 @@ static void prepare_tiles_rows(const bncl_batch_norm *plan, step_build *build)
     unsigned vectors = vectors_for(t->vectors, vector, channels);
     add_macro(build, "VEC", vector);
     add_macro(build, "CHANNEL_VECTORS", vectors);
+    add_prefetch(plan, build);
     build->grid = (bncli_grid){{blocks(channels, (size_t)vector * vectors), plan->tiles},
                                {t->block_group, 1}};
+}
+
+/* Channels of NC and NLC whole: a work-item. */
+static void prepare_whole_rows(const bncl_batch_norm *plan, step_build *build)
+{
+    const bncli_tuning *t = &plan->tuning;
+    const bncli_device_facts *facts = bncli_context_facts(plan->context);
+    const size_t channels = plan->geometry.channels;
+    unsigned vector = vector_for(t->vector, channels);
+    unsigned vectors = vectors_for(t->vectors, vector, channels);
+    while (vectors > 1 && blocks(channels, (size_t)vector * vectors) < facts->compute_units)
+        vectors /= 2;
+    vectors = whole_vectors(plan, vector, vectors, channels);
+    add_macro(build, "VEC", vector);
+    add_macro(build, "CHANNEL_VECTORS", vectors);
+    add_macro(build, "LINE_VECTORS", vectors);
+    add_macro(build, "CHANNELS_INNERMOST", 1);
+    add_stream(plan, build);
+    add_prefetch(plan, build);
+    build->grid =
+        (bncli_grid){{blocks(channels, (size_t)vector * vectors), 1}, {t->block_group, 1}};
 }
 
 /* One work-item a channel. */
@@ -115,6 +186,7 @@ static void prepare_lines(const bncl_batch_norm *plan, step_build *build, unsign
     add_macro(build, "LINE_VECTORS", item.vectors);
     add_macro(build, "LINES", lines);
     add_macro(build, "CHANNELS_INNERMOST", plan->geometry.inner == 1);
+    add_stream(plan, build);
     size_t across = blocks(length, (size_t)item.vector * item.vectors);
     unsigned wide = vector_for(t->group, across);
     unsigned deep = channels > 1 ? vector_for(t->group / wide, channels) : 1;
@@ -130,10 +202,14 @@ static void prepare_apply_inner(const bncl_batch_norm *plan, step_build *build)
     prepare_lines(plan, build, lines, g->channels, g->inner);
 }
 
-/* NC and NLC: a line is a row. */
+/* NC and NLC: a line is a row. Work-items that are neighbours take the same rows: of long rows
+   fewer, so that together they stay within memory that a first cache holds. */
 static void prepare_apply_rows(const bncl_batch_norm *plan, step_build *build)
 {
-    prepare_lines(plan, build, plan->tuning.lines, 1, plan->geometry.channels);
+    unsigned lines = plan->tuning.lines;
+    while (lines > 1 && lines * plan->geometry.channels > ROWS_TOGETHER)
+        lines /= 2;
+    prepare_lines(plan, build, lines, 1, plan->geometry.channels);
 }
 
 /* The two families: channels with neighbours of their own, and channels innermost. */
@@ -154,6 +230,12 @@ static const variant variants[BNCLI_BATCH_NORM_STEPS][FAMILIES] = {
                                     {"batch_norm_running_coefficients", prepare_channels}},
     [BNCLI_APPLY] = {{"batch_norm_apply", prepare_apply_inner},
                      {"batch_norm_apply", prepare_apply_rows}},
+    [BNCLI_RUNNING_APPLY] = {{"batch_norm_running_apply", prepare_apply_inner},
+                             {"batch_norm_running_apply", prepare_apply_rows}},
+    [BNCLI_FORWARD_WHOLE] = {{"batch_norm_forward_whole_inner", prepare_whole_inner},
+                             {"batch_norm_forward_whole_rows", prepare_whole_rows}},
+    [BNCLI_BACKWARD_WHOLE] = {{"batch_norm_backward_whole_inner", prepare_whole_inner},
+                              {"batch_norm_backward_whole_rows", prepare_whole_rows}},
     [BNCLI_BACKWARD_SUMS] = {{"batch_norm_backward_inner", prepare_tiles_inner},
                              {"batch_norm_backward_rows", prepare_tiles_rows}},
     [BNCLI_BACKWARD_MERGE] = {{"batch_norm_backward_merge", prepare_channels},
@@ -174,13 +256,13 @@ static const variant variants[BNCLI_BATCH_NORM_STEPS][FAMILIES] = {
                                      {"batch_norm_double_backward_apply", prepare_apply_rows}},
 };
 
-/* Statistics have no mask, but share a program with the sums of backward. */
+/* Statistics have no mask, but share a program with the sums of backward; and the two steps that
+   take channels whole share one. */
 static const mask_role mask_roles[BNCLI_BATCH_NORM_STEPS] = {
-    [BNCLI_STATISTICS] = READS_MASK,
-    [BNCLI_APPLY] = WRITES_MASK,
-    [BNCLI_BACKWARD_SUMS] = READS_MASK,
-    [BNCLI_BACKWARD_APPLY] = READS_MASK,
-    [BNCLI_BACKWARD_APPLY_FROZEN] = READS_MASK,
+    [BNCLI_STATISTICS] = READS_MASK,      [BNCLI_APPLY] = WRITES_MASK,
+    [BNCLI_RUNNING_APPLY] = WRITES_MASK,  [BNCLI_FORWARD_WHOLE] = WRITES_MASK,
+    [BNCLI_BACKWARD_WHOLE] = WRITES_MASK, [BNCLI_BACKWARD_SUMS] = READS_MASK,
+    [BNCLI_BACKWARD_APPLY] = READS_MASK,  [BNCLI_BACKWARD_APPLY_FROZEN] = READS_MASK,
 };
 
 /* The activation as a step's kernel knows it. Who reads a mask cannot tell HARDTANH from RELU, and
@@ -195,37 +277,71 @@ static void add_activation(const bncl_batch_norm *plan, step_build *build)
         add_macro(build, "ACTIVATION", (unsigned)kind);
 }
 
-/* Builds what is missing of steps first … end-1. */
-static bncl_status choose_steps(bncl_batch_norm *plan, int first, int end, bncl_error *err)
+bncl_status bncli_batch_norm_need(bncl_batch_norm *plan, bncli_batch_norm_step step,
+                                  bncl_error *err)
+{
+    if (plan->kernels[step] != NULL)
+        return BNCL_OK;
+    const bncli_dtype_facts *dtype = bncli_dtype_facts_of(plan->dtype);
+    const variant *v = &variants[step][plan->geometry.inner == 1 ? ROWS : INNER];
+    step_build build = {.count = 0};
+    if (bncli_batch_norm_is_active(plan))
+        build.mask = mask_roles[step];
+    if (dtype->macro != NULL)
+        add_macro(&build, dtype->macro, 1);
+    v->prepare(plan, &build);
+    add_activation(plan, &build);
+    plan->grids[step] = build.grid;
+    return bncli_kernel_build(plan->context, v->kernel, build.macros, build.count,
+                              &plan->kernels[step], err);
+}
+
+/* Whether all of training is one launch: where a channel of NCL, or a vector of channels of NC and
+   NLC, is so small that x and dy stay in a cache, and there are enough of them for all compute
+   units, or so little to do that a launch costs more. */
+static bool takes_whole(const bncl_batch_norm *plan)
+{
+    const bncli_tuning *t = &plan->tuning;
+    const bncli_geometry *g = &plan->geometry;
+    const size_t size = bncl_dtype_size(plan->dtype);
+    const bool rows = g->inner == 1;
+    const size_t together = rows ? vector_for(t->vector, g->channels) : 1;
+    const size_t groups = rows ? blocks(g->channels, together * t->vectors) : g->channels;
+    return g->count * together * size <= t->whole * (size_t)1024 &&
+           (groups >= bncli_context_facts(plan->context)->compute_units ||
+            g->total * size <= t->direct * (size_t)1024);
+}
+
+/* The steps of training and evaluation: what a plan's first calls need. */
+static const bncli_batch_norm_step whole_steps[] = {BNCLI_FORWARD_WHOLE, BNCLI_BACKWARD_WHOLE},
+                                   apart_steps[] = {BNCLI_STATISTICS,     BNCLI_STATISTICS_MERGE,
+                                                    BNCLI_RUNNING_UPDATE, BNCLI_BACKWARD_SUMS,
+                                                    BNCLI_BACKWARD_MERGE, BNCLI_BACKWARD_APPLY,
+                                                    BNCLI_APPLY},
+                                   direct_steps[] = {BNCLI_RUNNING_APPLY},
+                                   indirect_steps[] = {BNCLI_RUNNING_COEFFICIENTS, BNCLI_APPLY};
+
+static bncl_status need_all(bncl_batch_norm *plan, const bncli_batch_norm_step *steps, size_t count,
+                            bncl_error *err)
 {
     bncl_status status = BNCL_OK;
-    const bncli_dtype_facts *dtype = bncli_dtype_facts_of(plan->dtype);
-    const family chosen = plan->geometry.inner == 1 ? ROWS : INNER;
-    for (int step = first; step < end && status == BNCL_OK; ++step) {
-        if (plan->kernels[step] != NULL)
-            continue;
-        const variant *v = &variants[step][chosen];
-        step_build build = {.count = 0};
-        if (bncli_batch_norm_is_active(plan))
-            build.mask = mask_roles[step];
-        if (dtype->macro != NULL)
-            add_macro(&build, dtype->macro, 1);
-        v->prepare(plan, &build);
-        add_activation(plan, &build);
-        plan->grids[step] = build.grid;
-        status = bncli_kernel_build(plan->context, v->kernel, build.macros, build.count,
-                                    &plan->kernels[step], err);
-    }
+    for (size_t i = 0; i < count && status == BNCL_OK; ++i)
+        status = bncli_batch_norm_need(plan, steps[i], err);
     return status;
 }
 
 bncl_status bncli_batch_norm_choose(bncl_batch_norm *plan, bncl_error *err)
 {
     bncl_status status = bncli_tuning_of(bncli_context_facts(plan->context), &plan->tuning, err);
-    return status == BNCL_OK ? choose_steps(plan, 0, BNCLI_DOUBLE_BACKWARD_SUMS, err) : status;
-}
-
-bncl_status bncli_batch_norm_choose_double(bncl_batch_norm *plan, bncl_error *err)
-{
-    return choose_steps(plan, BNCLI_DOUBLE_BACKWARD_SUMS, BNCLI_BATCH_NORM_STEPS, err);
+    if (status != BNCL_OK)
+        return status;
+    plan->whole = takes_whole(plan);
+    plan->direct =
+        plan->geometry.total * bncl_dtype_size(plan->dtype) <= plan->tuning.direct * (size_t)1024;
+    status = plan->whole ? need_all(plan, whole_steps, BNCLI_COUNT(whole_steps), err)
+                         : need_all(plan, apart_steps, BNCLI_COUNT(apart_steps), err);
+    if (status != BNCL_OK)
+        return status;
+    return plan->direct ? need_all(plan, direct_steps, BNCLI_COUNT(direct_steps), err)
+                        : need_all(plan, indirect_steps, BNCLI_COUNT(indirect_steps), err);
 }

@@ -10,10 +10,24 @@
 
 /* Where a work-item is a loop body with vector registers of its own (PoCL): wide vectors, few
    items. Where it is one lane of many (GPUs, llvmpipe): no vectors, many items. */
-static const bncli_tuning wide_tuning = {
-    .vector = 16, .vectors = 4, .lane_items = 1, .lines = 32, .group = 8, .block_group = 1};
-static const bncli_tuning lane_tuning = {
-    .vector = 1, .vectors = 1, .lane_items = 64, .lines = 8, .group = 64, .block_group = 64};
+static const bncli_tuning wide_tuning = {.vector = 16,
+                                         .vectors = 4,
+                                         .lane_items = 1,
+                                         .lines = 32,
+                                         .group = 8,
+                                         .block_group = 1,
+                                         .whole = 4096,
+                                         .direct = 1024};
+static const bncli_tuning lane_tuning = {.vector = 1,
+                                         .vectors = 1,
+                                         .lane_items = 64,
+                                         .lines = 8,
+                                         .group = 64,
+                                         .block_group = 64,
+                                         .whole = 16,
+                                         .direct = 256};
+
+#define MOST_KIB (1u << 20) /* of fields that may be 0 as well */
 
 typedef struct field_row {
     const char *name;
@@ -28,6 +42,8 @@ static const field_row fields[] = {
     {"lines", offsetof(bncli_tuning, lines), 1024},
     {"group", offsetof(bncli_tuning, group), 1024},
     {"block_group", offsetof(bncli_tuning, block_group), 1024},
+    {"whole", offsetof(bncli_tuning, whole), MOST_KIB},
+    {"direct", offsetof(bncli_tuning, direct), MOST_KIB},
 };
 
 /* Reads one "name=value" at text; *length is what it took. */
@@ -37,10 +53,12 @@ static bool read_field(const char *text, bncli_tuning *tuning, size_t *length)
         size_t name = strlen(fields[i].name);
         if (strncmp(text, fields[i].name, name) != 0 || text[name] != '=')
             continue;
+        const char *digits = text + name + 1;
         char *end = NULL;
-        unsigned long value = strtoul(text + name + 1, &end, 10);
-        bool power_of_two = value != 0 && (value & (value - 1)) == 0;
-        if (!power_of_two || value > fields[i].most || (*end != '\0' && *end != ','))
+        const unsigned long value = strtoul(digits, &end, 10);
+        const bool counts = value != 0 ? (value & (value - 1)) == 0 : fields[i].most == MOST_KIB;
+        if (*digits < '0' || *digits > '9' || !counts || value > fields[i].most ||
+            (*end != '\0' && *end != ','))
             return false;
         unsigned number = (unsigned)value;
         memcpy((char *)tuning + fields[i].offset, &number, sizeof number);
@@ -58,7 +76,8 @@ static bncl_status read_environment(bncli_tuning *tuning, bncl_error *err)
         if (!read_field(text, tuning, &length))
             return bncli_fail(err, BNCL_ERROR_ARGUMENT,
                               "BNCL_TUNING: expected vector, vectors, lane_items, lines, group or "
-                              "block_group = a power of two, at most 16, 4, 64, 1024, 1024, 1024; "
+                              "block_group = a power of two, at most 16, 4, 64, 1024, 1024, 1024, "
+                              "or whole or direct = 0 or a power of two, at most 1048576; "
                               "got '%.100s'",
                               text);
         text += length;

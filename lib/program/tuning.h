@@ -13,6 +13,9 @@ typedef struct bncli_tuning {
     unsigned lines;       /* lines a work-item of an elementwise step takes */
     unsigned group;       /* work-items of a work-group: elementwise steps, tiles of NCL */
     unsigned block_group; /* work-items of a work-group where each takes a block of channels */
+    unsigned whole;       /* KiB of x that one work-group, or vector of channels, takes whole: all
+                             of training in one launch; 0: never */
+    unsigned direct;      /* KiB of x up to which launches cost more than memory does */
 } bncli_tuning;
 
 /* The tuning for a device: its class's row, changed by the environment variable BNCL_TUNING, a list

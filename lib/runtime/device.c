@@ -111,7 +111,8 @@ bncl_status bncli_device_facts_of(cl_device_id device, bncli_device_facts *out, 
 {
     cl_uint native_vector = 0;
     size_t group = 0, items[MAX_DIMENSIONS] = {0};
-    cl_ulong local = 0, allocation = 0;
+    cl_ulong local = 0, allocation = 0, cache = 0;
+    cl_uint units = 0;
     cl_device_type type = 0;
     cl_bool unified = CL_FALSE;
     cl_device_exec_capabilities runs = 0;
@@ -121,6 +122,8 @@ bncl_status bncli_device_facts_of(cl_device_id device, bncli_device_facts *out, 
         {CL_DEVICE_MAX_WORK_ITEM_SIZES, sizeof items, items},
         {CL_DEVICE_LOCAL_MEM_SIZE, sizeof local, &local},
         {CL_DEVICE_MAX_MEM_ALLOC_SIZE, sizeof allocation, &allocation},
+        {CL_DEVICE_GLOBAL_MEM_CACHE_SIZE, sizeof cache, &cache},
+        {CL_DEVICE_MAX_COMPUTE_UNITS, sizeof units, &units},
         {CL_DEVICE_TYPE, sizeof type, &type},
         {CL_DEVICE_HOST_UNIFIED_MEMORY, sizeof unified, &unified},
         {CL_DEVICE_EXECUTION_CAPABILITIES, sizeof runs, &runs},
@@ -133,6 +136,8 @@ bncl_status bncli_device_facts_of(cl_device_id device, bncli_device_facts *out, 
                                 .max_items = {items[0], items[1]},
                                 .local_bytes = local,
                                 .max_allocation = allocation,
+                                .cache_bytes = cache,
+                                .compute_units = units,
                                 .has_fp64 = has_fp64(device),
                                 .runs_native = runs_native(type, unified, runs)};
     return BNCL_OK;

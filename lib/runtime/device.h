@@ -15,6 +15,8 @@ typedef struct bncli_device_facts {
     size_t max_items[2];    /* of a work-group, along dimensions 0 and 1 */
     uint64_t local_bytes;   /* of a work-group */
     uint64_t max_allocation; /* bytes of one buffer */
+    uint64_t cache_bytes;    /* of its largest cache; 0 where it has none */
+    uint32_t compute_units;
     bool has_fp64;
     bool runs_native; /* it is the host's own processor, and a C function of the host can be a
                          command of its queues, on memory that both see: runtime/native.h */

@@ -66,6 +66,9 @@ static void environment(void **state)
     assert_true(last.lines == 2);
     const bncli_tuning twice = tuning_with(&wide, "lines=2,lines=4");
     assert_true(twice.lines == 4);
+    const bncli_tuning apart = tuning_with(&wide, "whole=0,direct=0");
+    assert_true(plain.whole > 0 && plain.direct > 0 && apart.whole == 0 && apart.direct == 0);
+    assert_true(tuning_with(&wide, "whole=1048576").whole == 1048576);
 }
 
 static void malformed(void **state)
@@ -79,6 +82,8 @@ static void malformed(void **state)
         "vector=4 ",      "speed=2",          ",",
         "vector=4,,",     "vector=4;lines=2", "vector=18446744073709551617",
         "VECTOR=4",       "vector=4,lines=3", "vector=0x4",
+        "whole=3",        "whole=2097152",    "direct=",
+        "whole=-0",       "lines=00",         "direct=zero",
     };
     for (size_t i = 0; i < sizeof texts / sizeof texts[0]; ++i) {
         bncli_tuning tuning, before;

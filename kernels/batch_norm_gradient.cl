@@ -1,0 +1,40 @@
+/* dx and dresidual of a work-item's part of a line, see lines.cl:
+
+     dx = k1*((g - k2) - ((x - hi) - lo)*k3), dresidual = g
+
+   where g is dy behind the activation: see activation.cl.
+
+   Traffic per element: 8 bytes read, 4 written; and 1/8 read of the mask, 4 written of dresidual.
+   What is accumulated is added to what is there: 4 bytes more are read. */
+#define HAS_DX 32
+#define ACCUMULATE_DX 64
+#define HAS_DRESIDUAL 128
+#define ACCUMULATE_DRESIDUAL 256
+
+/* What activation and sum, as operations of their own, would leave: zeros keep their signs. */
+void residual_store(accv g, __global storage_t *to, uint have, uint accumulate)
+{
+    store_result(accumulate ? load_some(to, have) + g : g, to, have);
+}
+
+/* x, dy, dx and dresidual are where the part begins, `at` elements from the line's begin; mask is
+   the line's. */
+INLINE void gradient_part(__global const storage_t *x, __global const storage_t *dy,
+                          __global storage_t *dx, __global storage_t *dresidual,
+                          __global const uchar *mask, uint at, uint length,
+                          const dx_coefficients k[LINE_VECTORS], uint flags, acc_t slope)
+{
+#pragma unroll
+    for (uint u = 0; u < LINE_VECTORS; ++u) {
+        const uint have = left(length, at + u * VEC);
+        if (have == 0)
+            break;
+        const accv g =
+            activation_gradient_load(dy + u * VEC, have, mask, at + u * VEC, ACTIVATION, slope);
+        const accv d = (load_some(x + u * VEC, have) - k[u].hi) - k[u].lo;
+        gradient_store(k[u].k1 * fma(-d, k[u].k3, g - k[u].k2), dx + u * VEC, have,
+                       flags & ACCUMULATE_DX);
+        if (flags & HAS_DRESIDUAL)
+            residual_store(g, dresidual + u * VEC, have, flags & ACCUMULATE_DRESIDUAL);
+    }
+}

@@ -1,0 +1,44 @@
+/* Normalizing a work-item's part of a line: see lines.cl.
+
+     y = activation(((x - hi) - lo)*scale + shift + residual)
+
+   with the bits of each step as an operation of its own: what it would have stored is rounded to
+   the storage type.
+
+   Traffic per element: 4 bytes read, 4 written; 4 more read of the residual, 1/8 written of the
+   mask. */
+#define HAS_RESIDUAL 8
+#define HAS_MASK 16
+
+/* What an activation is bounded by, and the flags above. */
+typedef struct {
+    uint flags;
+    acc_t low, high;
+} normalize_options;
+
+/* x, y and residual are where the part begins, `at` elements from the line's begin; mask is the
+   line's. */
+INLINE void normalize_part(__global const storage_t *x, __global storage_t *y,
+                           __global const storage_t *residual, __global uchar *mask, uint at,
+                           uint length, const normalizer k[LINE_VECTORS], normalize_options o)
+{
+    uint pending = 0;
+#pragma unroll
+    for (uint u = 0; u < LINE_VECTORS; ++u) {
+        const uint have = left(length, at + u * VEC);
+        if (have == 0)
+            break;
+        const accv d = (load_some(x + u * VEC, have) - k[u].hi) - k[u].lo;
+        accv v = unsigned_zero(fma(d, k[u].scale, k[u].shift));
+        if (o.flags & HAS_RESIDUAL)
+            v = round_to_storage(v) + load_some(residual + u * VEC, have);
+        if (ACTIVATION != NONE) {
+            v = round_to_storage(v);
+            if (o.flags & HAS_MASK)
+                pending = mask_append(pending, activation_bits(v, ACTIVATION, o.low, o.high), mask,
+                                      at + u * VEC, have);
+            v = activate(v, ACTIVATION, o.low, o.high);
+        }
+        store_result(v, y + u * VEC, have);
+    }
+}

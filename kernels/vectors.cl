@@ -1,0 +1,100 @@
+/* Vectors of which memory may hold only the first elements, since a line, or a tensor, ends within
+   them; see storage.cl. */
+
+/* The first min(have, VEC) elements from p on; zeros after them. */
+accv load_some(__global const storage_t *p, uint have)
+{
+#if VEC == 1
+    return have > 0 ? LOAD(p) : (acc_t)0;
+#else
+    if (have >= VEC)
+        return LOADV(p);
+    acc_t part[VEC];
+    for (uint i = 0; i < VEC; ++i)
+        part[i] = i < have ? LOAD(p + i) : (acc_t)0;
+    return VLOAD(part);
+#endif
+}
+
+/* Writes the first min(have, VEC) elements of v. */
+void store_some(accv v, __global storage_t *p, uint have)
+{
+#if VEC == 1
+    if (have > 0)
+        STORE(v, p);
+#else
+    if (have >= VEC) {
+        STOREV(v, p);
+        return;
+    }
+    acc_t part[VEC];
+    VSTORE(v, part);
+    for (uint i = 0; i < VEC; ++i)
+        if (i < have)
+            STORE(part[i], p + i);
+#endif
+}
+
+/* The same of an operation's result, of a tensor that is so large that nobody will find it in a
+   cache: with STREAM it goes past them, and its memory is not read before it is written. */
+void store_result(accv v, __global storage_t *p, uint have)
+{
+#if defined(STREAM) && VEC > 1
+    if (have >= VEC && ((ulong)p & (VEC * sizeof(storage_t) - 1)) == 0) {
+        STREAMV(v, p);
+        return;
+    }
+#endif
+    store_some(v, p, have);
+}
+
+/* The same of memory that holds acc_t: parameters, statistics, what kernels hand on. */
+accv acc_load_some(__global const acc_t *p, uint have)
+{
+#if VEC == 1
+    return have > 0 ? *p : (acc_t)0;
+#else
+    if (have >= VEC)
+        return VLOAD(p);
+    acc_t part[VEC];
+    for (uint i = 0; i < VEC; ++i)
+        part[i] = i < have ? p[i] : (acc_t)0;
+    return VLOAD(part);
+#endif
+}
+
+void acc_store_some(accv v, __global acc_t *p, uint have)
+{
+#if VEC == 1
+    if (have > 0)
+        *p = v;
+#else
+    if (have >= VEC) {
+        VSTORE(v, p);
+        return;
+    }
+    acc_t part[VEC];
+    VSTORE(v, part);
+    for (uint i = 0; i < VEC; ++i)
+        if (i < have)
+            p[i] = part[i];
+#endif
+}
+
+/* The values that v has once it is stored: what an operation of its own would read back. */
+accv round_to_storage(accv v)
+{
+#if defined(DTYPE_F16) || defined(DTYPE_BF16)
+    ushort stored[VEC];
+    STOREV(v, (storage_t *)stored);
+    return LOADV((const storage_t *)stored);
+#else
+    return v;
+#endif
+}
+
+/* How many elements are left from `at` on. */
+uint left(uint length, uint at)
+{
+    return length - min(length, at);
+}
