@@ -1,6 +1,7 @@
-/* What any OpenCL program pays before its first result: it builds one empty kernel from source, runs
-   it on the device PLATFORM:DEVICE, in the loader's order, and writes a line. bench/startup measures
-   the time until then, and sets startup_library's beside it. Says "CALL: code" on failure. */
+/* What any OpenCL program pays before its first result: it builds one empty kernel from source,
+   runs it on the device PLATFORM:DEVICE, in the loader's order, and writes a line. bench/startup
+   measures the time until then, and sets startup_library's beside it. Says "CALL: code" on
+   failure. */
 #include <stdio.h>
 #include <stdlib.h>
 

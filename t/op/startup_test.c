@@ -1,5 +1,5 @@
-/* bench/startup as a user would run it, in small: it times both programs and writes its file, leaves
-   nothing behind, and refuses what it does not know. */
+/* bench/startup as a user would run it, in small: it times both programs and writes its file,
+   leaves nothing behind, and refuses what it does not know. */
 #include <string.h>
 
 #include <jansson.h>
