@@ -50,7 +50,7 @@ static bool is_right(const float *y)
 int main(void)
 {
     static float x[COUNT], y[COUNT];
-    world w = {NULL};
+    static world w;
     for (int i = 0; i < COUNT; ++i)
         x[i] = (float)(i / CHANNELS);
     bncl_device_info info;

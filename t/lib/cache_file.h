@@ -25,7 +25,10 @@ bncli_cache *cache_file_open_at(const char *folder, const char *identity);
 /* The path of the file of a key, held. */
 const char *cache_file_path(const char *folder, const bncli_cache_key *key);
 
-/* An empty cache. Skips the running test where libbncl was built without one. */
+/* Whether libbncl was built with one. If not, says in TAP that the program's tests are skipped. */
+bool cache_file_possible(void);
+
+/* An empty cache. Skips the running test where there is none. */
 cache_file cache_file_new(void);
 
 /* One that the binary was written to. */
