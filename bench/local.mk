@@ -1,7 +1,7 @@
 # The benchmarks: public headers and -lbncl only. `make bench' makes them; `make check' as well, for
 # the tests that run them once. bncl-bench is installed.
 bin_PROGRAMS += bench/bncl-bench
-BENCHES = bench/accuracy bench/versus
+BENCHES = bench/accuracy bench/startup bench/startup_bare bench/startup_library bench/versus
 check_PROGRAMS += $(BENCHES)
 bench: $(BENCHES) bench/bncl-bench
 
@@ -73,6 +73,26 @@ bench_accuracy_SOURCES = \
 	bench/accuracy_table.c bench/accuracy_table.h \
 	$(bench_peers)
 EXTRA_DIST += bench/accuracy.gp bench/accuracy_pytorch.py
+
+# A fresh process to its first batch norm, beside a bare OpenCL program. What is timed must be the
+# programs themselves, not the scripts that libtool puts before what is to be installed.
+bench_startup_CPPFLAGS = -I$(top_srcdir)/include
+bench_startup_LDADD =
+bench_startup_SOURCES = \
+	bench/startup.c \
+	bench/bench_statistics.c bench/bench_statistics.h \
+	bench/child.c bench/child.h \
+	bench/fail.c bench/fail.h
+bench_startup_bare_CPPFLAGS = $(OPENCL_CFLAGS)
+bench_startup_bare_LDADD = $(OPENCL_LIBS)
+bench_startup_bare_SOURCES = bench/startup_bare.c
+bench_startup_library_CPPFLAGS = -I$(top_srcdir)/include
+bench_startup_library_LDADD = libbncl.la -lm
+bench_startup_library_LDFLAGS = -no-install
+bench_startup_library_SOURCES = bench/startup_library.c
+BENCH_STARTUP_OPTIONS =
+bench-startup: bench/startup bench/startup_bare bench/startup_library
+	bench/startup $(BENCH_STARTUP_OPTIONS)
 
 bench_versus_CPPFLAGS = -I$(top_srcdir)/include
 bench_versus_LDADD = libbncl.la

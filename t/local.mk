@@ -63,7 +63,7 @@ t_unit_progress_test_SOURCES = t/unit/progress_test.c examples/progress.c exampl
 
 # The benchmarks, in small.
 unit_tests += t/unit/accuracy_test t/unit/bench_test
-pocl_tests += t/op/accuracy_test t/op/bench_test
+pocl_tests += t/op/accuracy_test t/op/bench_test t/op/startup_test
 t_unit_accuracy_test_SOURCES = t/unit/accuracy_test.c \
 	bench/accuracy_case.c bench/accuracy_case.h \
 	bench/accuracy_exact.c bench/accuracy_exact.h
@@ -74,16 +74,23 @@ t_unit_bench_test_SOURCES = t/unit/bench_test.c \
 	bench/bench_statistics.c bench/bench_statistics.h
 t_op_bench_test_CPPFLAGS = $(AM_CPPFLAGS) $(JANSSON_CFLAGS)
 t_op_bench_test_LDADD = $(LDADD) $(JANSSON_LIBS)
+t_op_startup_test_CPPFLAGS = $(AM_CPPFLAGS) $(JANSSON_CFLAGS)
+t_op_startup_test_LDADD = $(LDADD) $(JANSSON_LIBS)
 
 # Files: safetensors, and how they are replaced.
 t_lib_libcheck_la_SOURCES += \
+	t/lib/cache_file.c t/lib/cache_file.h \
 	t/lib/files.c t/lib/files.h \
 	t/lib/safetensors_bytes.c t/lib/safetensors_bytes.h
-unit_tests += t/unit/atomic_file_test t/unit/foreign_text_test t/unit/safetensors_header_test \
+unit_tests += t/unit/atomic_file_test t/unit/cache_disk_test t/unit/cache_folder_test \
+	t/unit/cache_test t/unit/foreign_text_test t/unit/safetensors_header_test \
 	t/unit/safetensors_read_test t/unit/safetensors_write_test
 file_fault = t/lib/file_fault.c t/lib/file_fault.h
 t_unit_atomic_file_test_SOURCES = t/unit/atomic_file_test.c $(file_fault)
 t_unit_atomic_file_test_LDADD = $(LDADD) -ldl
+t_unit_cache_folder_test_CPPFLAGS = $(AM_CPPFLAGS) $(NETTLE_CPPFLAGS)
+t_unit_cache_disk_test_SOURCES = t/unit/cache_disk_test.c $(file_fault)
+t_unit_cache_disk_test_LDADD = $(LDADD) -ldl
 t_unit_safetensors_read_test_SOURCES = t/unit/safetensors_read_test.c $(file_fault)
 t_unit_safetensors_read_test_CPPFLAGS = $(AM_CPPFLAGS) $(JANSSON_CFLAGS)
 t_unit_safetensors_read_test_LDADD = $(LDADD) $(JANSSON_LIBS) -ldl
@@ -136,7 +143,8 @@ device_tests += \
 	t/op/elementwise_test t/op/gemm_test t/op/linear_test t/op/pytorch_batch_norm_test \
 	t/op/pytorch_double_backward_test t/op/pytorch_stack_test \
 	t/op/sgd_test t/op/sync_test \
-	t/meta/batch_norm_hash_test t/meta/batch_norm_meta_test t/meta/double_backward_test \
+	t/meta/batch_norm_hash_test t/meta/batch_norm_meta_test t/meta/cache_test \
+	t/meta/double_backward_test \
 	t/meta/fused_tuning_test t/meta/statistics_test t/meta/tuning_test t/meta/variants_test
 t_op_gemm_test_CPPFLAGS = $(AM_CPPFLAGS) $(OPENCL_CFLAGS)
 t_op_gemm_test_LDADD = $(LDADD) $(OPENCL_LIBS)
@@ -199,11 +207,13 @@ t_fault_libfaults_la_SOURCES = \
 t_fault_libfaults_la_CPPFLAGS = $(AM_CPPFLAGS) \
 	-DFAULT_LAYER='"$(abs_builddir)/t/fault/.libs/fault_layer.so"'
 fault_ldadd = t/fault/libfaults.la $(LDADD) $(OPENCL_LIBS) -ldl
-pocl_tests += t/fault/batch_norm_test t/fault/double_backward_test t/fault/faults_test \
-	t/fault/fold_test t/fault/graph_test t/fault/linear_test t/fault/operators_test \
+pocl_tests += t/fault/batch_norm_test t/fault/cache_test t/fault/double_backward_test \
+	t/fault/faults_test t/fault/fold_test \
+	t/fault/graph_test t/fault/linear_test t/fault/operators_test \
 	t/fault/program_test t/fault/runtime_test t/fault/state_dict_test t/fault/statistics_test \
 	t/fault/threads_test
 t_fault_batch_norm_test_LDADD = $(fault_ldadd)
+t_fault_cache_test_LDADD = $(fault_ldadd)
 t_fault_double_backward_test_LDADD = $(fault_ldadd)
 t_fault_faults_test_LDADD = $(fault_ldadd)
 t_fault_fold_test_LDADD = $(fault_ldadd)

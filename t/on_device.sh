@@ -46,6 +46,8 @@ use_driver() { # FILE PACKAGE
 
 mkdir -p "$cache/pocl" "$cache/mesa" || skip_or_fail "$cache cannot be made"
 export POCL_CACHE_DIR="$cache/pocl" MESA_SHADER_CACHE_DIR="$cache/mesa"
+# The library's own cache is for the tests of it: see t/fault/cache_test.c.
+export BNCL_CACHE=off
 log=
 case $device in
 pocl)

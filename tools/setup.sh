@@ -101,6 +101,7 @@ pkg-config              command:pkg-config      finds the libraries
 ocl-icd-opencl-dev      module:OpenCL           OpenCL's headers and loader
 libclblast-dev          module:clblast          multiplies matrices on OpenCL devices
 libopenblas-dev         module:openblas         multiplies them on CPUs, faster
+nettle-dev              module:nettle           digests what the cache of kernels holds
 libjansson-dev          module:jansson          reads the header of safetensors files
 zlib1g-dev              module:zlib             reads the examples' compressed data
 END
@@ -292,7 +293,8 @@ in_folder() {
 # stands in the first line.
 configuration() {
     echo "$* CC=${CC-} CFLAGS=${CFLAGS-} CPPFLAGS=${CPPFLAGS-} LDFLAGS=${LDFLAGS-}" \
-        "OpenBLAS $(pkg-config --modversion openblas 2>/dev/null)"
+        "OpenBLAS $(pkg-config --modversion openblas 2>/dev/null)" \
+        "Nettle $(pkg-config --modversion nettle 2>/dev/null)"
     echo "cmocka $(pkg-config --modversion cmocka 2>/dev/null), g++ $(command -v g++)"
 }
 

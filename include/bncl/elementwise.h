@@ -71,8 +71,11 @@ BNCL_API bncl_status bncl_add(bncl_elementwise *op, bncl_queue *queue, const bnc
    elements of y may share a place: each of its strides must clear all that the smaller ones reach.
    y may be x itself, else they must not overlap; two that both have strides in one buffer may
    interleave, and are refused only if they begin in the same place. Reads and writes are of
-   neighbours where both tensors have them along the same dim. Enqueues and returns. Errors:
-   ARGUMENT, SHAPE, DTYPE, UNSUPPORTED (elements of y that share a place), OPENCL. */
+   neighbours where both tensors have them along the same dim. Enqueues and returns; but an
+   operation's first copy of any elements builds the kernel (about a second, the first time a
+   context needs it), so that operations which make none do not pay for it. Errors: ARGUMENT, SHAPE,
+   DTYPE, UNSUPPORTED (elements of y that share a place), OPENCL; of the first copy also
+   BUILD, MEMORY. */
 BNCL_API bncl_status bncl_copy(bncl_elementwise *op, bncl_queue *queue, const bncl_tensor *x,
                                const bncl_tensor *y, const bncl_sync *sync, bncl_error *err);
 

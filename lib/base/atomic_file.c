@@ -119,7 +119,8 @@ static int keep_access(int fd, const struct stat *old)
     return (now.st_mode & 0777) == mode ? 0 : fchmod(fd, mode);
 }
 
-static bncl_status begin(bncli_atomic_file *file, bncl_error *err)
+/* new_mode: the permissions, less the umask, of a file that was not there. */
+static bncl_status begin(bncli_atomic_file *file, mode_t new_mode, bncl_error *err)
 {
     struct stat old;
     bncl_status status = follow_links(file, err);
@@ -128,7 +129,7 @@ static bncl_status begin(bncli_atomic_file *file, bncl_error *err)
     if (stat(file->target, &old) != 0) {
         if (errno != ENOENT)
             return fail_step(file->target, "replace the file", err);
-        return open_temporary(file, 0666, err);
+        return open_temporary(file, new_mode, err);
     }
     if (!S_ISREG(old.st_mode)) {
         bncli_fail(err, BNCL_ERROR_IO, "cannot replace it: not a regular file");
@@ -140,7 +141,8 @@ static bncl_status begin(bncli_atomic_file *file, bncl_error *err)
     return status;
 }
 
-bncl_status bncli_atomic_file_create(const char *path, bncli_atomic_file **out, bncl_error *err)
+static bncl_status create(const char *path, mode_t new_mode, bncli_atomic_file **out,
+                          bncl_error *err)
 {
     bncli_atomic_file *file = NULL;
     bncl_status status = bncli_new(&file, 1, sizeof *file, err);
@@ -148,7 +150,7 @@ bncl_status bncli_atomic_file_create(const char *path, bncli_atomic_file **out, 
         return status;
     file->fd = -1;
     file->target = bncli_strdup(path);
-    status = begin(file, err);
+    status = begin(file, new_mode, err);
     if (status != BNCL_OK)
         goto fail;
     *out = file;
@@ -156,6 +158,17 @@ bncl_status bncli_atomic_file_create(const char *path, bncli_atomic_file **out, 
 fail:
     bncli_atomic_file_destroy(file);
     return status;
+}
+
+bncl_status bncli_atomic_file_create(const char *path, bncli_atomic_file **out, bncl_error *err)
+{
+    return create(path, 0666, out, err);
+}
+
+bncl_status bncli_atomic_file_create_private(const char *path, bncli_atomic_file **out,
+                                             bncl_error *err)
+{
+    return create(path, 0600, out, err);
 }
 
 bncl_status bncli_atomic_file_write(bncli_atomic_file *file, const void *data, size_t bytes,

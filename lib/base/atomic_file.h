@@ -23,6 +23,10 @@ typedef struct bncli_atomic_file bncli_atomic_file;
 /* Begins to replace the file at `path`. Errors: IO (the text has path, step and cause), MEMORY. */
 bncl_status bncli_atomic_file_create(const char *path, bncli_atomic_file **out, bncl_error *err);
 
+/* The same, but a new file gets 0600, whatever the umask leaves to others. */
+bncl_status bncli_atomic_file_create_private(const char *path, bncli_atomic_file **out,
+                                             bncl_error *err);
+
 /* Appends to the new content. Errors: IO. */
 bncl_status bncli_atomic_file_write(bncli_atomic_file *file, const void *data, size_t bytes,
                                     bncl_error *err);

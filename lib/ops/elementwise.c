@@ -52,8 +52,11 @@ static unsigned vector_of(const bncl_elementwise *op, elementwise_kernel kernel)
     return op->tuning.vector > least ? op->tuning.vector : least;
 }
 
+/* Builds the kernel, if the operation has not got it yet. */
 static bncl_status build(bncl_elementwise *op, elementwise_kernel kernel, bncl_error *err)
 {
+    if (op->kernels[kernel] != NULL)
+        return BNCL_OK;
     const char *dtype = bncli_dtype_facts_of(op->dtype)->macro;
     bncli_macro macros[] = {{"VEC", vector_of(op, kernel)}, {dtype, 1}};
     size_t count = dtype != NULL ? 2 : 1;
@@ -81,7 +84,8 @@ bncl_status bncl_elementwise_create(bncl_context *context, bncl_dtype dtype, bnc
     op->context = context;
     op->dtype = dtype;
     status = bncli_tuning_of(bncli_context_facts(context), &op->tuning, err);
-    for (int k = 0; k < KERNELS && status == BNCL_OK; ++k)
+    /* All but that of bncl_copy, which few programs call. */
+    for (int k = 0; k < COPY && status == BNCL_OK; ++k)
         status = build(op, (elementwise_kernel)k, err);
     if (status != BNCL_OK) {
         bncl_elementwise_destroy(op);
@@ -219,6 +223,8 @@ bncl_status bncl_copy(bncl_elementwise *op, bncl_queue *queue, const bncl_tensor
     if (elements > 0) {
         bncli_walk_of(x, y, &walk);
         status = check_walk(&walk, from, to, err);
+        if (status == BNCL_OK)
+            status = build(op, COPY, err);
     }
     if (status != BNCL_OK)
         return status;

@@ -1,6 +1,7 @@
-/* Compiling OpenCL C. */
+/* Compiling OpenCL C, and what comes of it as a binary. */
 #include "runtime/program.h"
 
+#include <stdio.h>
 #include <string.h>
 
 #include "base/alloc.h"
@@ -50,6 +51,96 @@ bncl_status bncli_program_create(bncl_context *context, const char *name, const 
 fail:
     bncli_program_destroy(program);
     return status;
+}
+
+/* Appends the answer and a line's end. */
+static bncl_status add_line(char *out, size_t size, cl_int code, const char *text, bncl_error *err)
+{
+    const size_t used = strlen(out);
+    if (code != CL_SUCCESS)
+        return bncli_cl_status(code, "asking the device and its platform", err);
+    const int length = snprintf(out + used, size - used, "%s\n", text);
+    if (length < 0 || (size_t)length >= size - used)
+        return bncli_fail(err, BNCL_ERROR_ARGUMENT, "the device's texts are too long");
+    return BNCL_OK;
+}
+
+bncl_status bncli_program_identity(const bncl_context *context, char *out, size_t size,
+                                   bncl_error *err)
+{
+    static const cl_device_info of_device[] = {CL_DEVICE_NAME, CL_DEVICE_VENDOR, CL_DEVICE_VERSION,
+                                               CL_DRIVER_VERSION};
+    static const cl_platform_info of_platform[] = {CL_PLATFORM_NAME, CL_PLATFORM_VERSION};
+    char text[1024];
+    cl_platform_id platform = NULL;
+    bncl_status status = BNCL_OK;
+    out[0] = '\0';
+    for (size_t i = 0; i < sizeof of_device / sizeof of_device[0] && status == BNCL_OK; ++i)
+        status = add_line(out, size,
+                          clGetDeviceInfo(context->device, of_device[i], sizeof text, text, NULL),
+                          text, err);
+    if (status == BNCL_OK)
+        status = bncli_cl_status(
+            clGetDeviceInfo(context->device, CL_DEVICE_PLATFORM, sizeof platform, &platform, NULL),
+            "clGetDeviceInfo", err);
+    for (size_t i = 0; i < sizeof of_platform / sizeof of_platform[0] && status == BNCL_OK; ++i)
+        status = add_line(out, size,
+                          clGetPlatformInfo(platform, of_platform[i], sizeof text, text, NULL),
+                          text, err);
+    return status;
+}
+
+bncl_status bncli_program_load(bncl_context *context, const unsigned char *binary, size_t bytes,
+                               const char *options, bncli_program **out, bncl_error *err)
+{
+    bncli_program *program;
+    bncl_status status = bncli_new(&program, 1, sizeof *program, err);
+    if (status != BNCL_OK)
+        return status;
+    program->device = context->device;
+    cl_int taken = CL_SUCCESS, code = CL_SUCCESS;
+    program->cl =
+        clCreateProgramWithBinary(context->cl, 1, &context->device, &bytes, &binary, &taken, &code);
+    if (code == CL_SUCCESS)
+        code = taken;
+    status = bncli_cl_status(code, "clCreateProgramWithBinary", err);
+    if (status == BNCL_OK)
+        status =
+            bncli_cl_status(clBuildProgram(program->cl, 1, &context->device, options, NULL, NULL),
+                            "clBuildProgram", err);
+    if (status == BNCL_OK)
+        *out = program;
+    else
+        bncli_program_destroy(program);
+    return status;
+}
+
+bncl_status bncli_program_binary(const bncli_program *program, unsigned char **out, size_t *bytes,
+                                 bncl_error *err)
+{
+    size_t size = 0;
+    cl_uint devices = 0;
+    cl_int code =
+        clGetProgramInfo(program->cl, CL_PROGRAM_NUM_DEVICES, sizeof devices, &devices, NULL);
+    /* Each device has its size and its place: those of an adopted context may be several. */
+    if (code == CL_SUCCESS && devices == 1)
+        code = clGetProgramInfo(program->cl, CL_PROGRAM_BINARY_SIZES, sizeof size, &size, NULL);
+    if (code != CL_SUCCESS)
+        return bncli_cl_status(code, "clGetProgramInfo", err);
+    if (size == 0)
+        return bncli_fail(err, BNCL_ERROR_UNSUPPORTED, "the driver has no binary of the program");
+    unsigned char *binary;
+    bncl_status status = bncli_new(&binary, size, 1, err);
+    if (status != BNCL_OK)
+        return status;
+    code = clGetProgramInfo(program->cl, CL_PROGRAM_BINARIES, sizeof binary, &binary, NULL);
+    if (code != CL_SUCCESS) {
+        bncli_free(binary);
+        return bncli_cl_status(code, "clGetProgramInfo", err);
+    }
+    *bytes = size;
+    *out = binary;
+    return BNCL_OK;
 }
 
 void bncli_program_destroy(bncli_program *program)

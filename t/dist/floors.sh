@@ -10,7 +10,7 @@ rooms() {
 base    0
 tensor  1 jansson.h
 runtime 2 CL/cl.h clblast_c.h
-program 3
+program 3 nettle/sha2.h
 ops     4 cblas.h
 graph   5
 END

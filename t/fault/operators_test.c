@@ -192,6 +192,34 @@ static bncl_status copy(void *of, bncl_error *err)
     return bncl_copy(w->elementwise, w->d->queue, &x, &w->out, &w->sync, err);
 }
 
+/* An operation that has copied nothing; of the program, see t/fault/program_test.c. */
+static void prepare_first_copy(void *of)
+{
+    world *w = of;
+    prepare(of);
+    device_ok(w->d, bncl_elementwise_create(w->d->context, BNCL_F32, &w->elementwise, &w->d->err),
+              "bncl_elementwise_create");
+    w->made = w->elementwise;
+}
+
+static void first_copy(void **state)
+{
+    world *w = world_make(state);
+    const fault_operation first = {.name = "the first bncl_copy",
+                                   .statuses = RUN_FAILS | FAILS(BUILD),
+                                   .prepare = prepare_first_copy,
+                                   .run = copy,
+                                   .lasting = lasting,
+                                   .results = results,
+                                   .discard = destroy_event,
+                                   .finish = destroy_elementwise};
+    prepare_first_copy(w);
+    device_ok(w->d, copy(w, &w->d->err), "bncl_copy");
+    destroy_event(w);
+    destroy_elementwise(w);
+    faults_try(&first, w);
+}
+
 static bncl_status activation_forward(void *of, bncl_error *err)
 {
     world *w = of;
@@ -360,6 +388,7 @@ int main(void)
 {
     const struct CMUnitTest tests[] = {
         HARNESS_TEST(elementwise),
+        HARNESS_TEST(first_copy),
         HARNESS_TEST(cross_entropy),
         HARNESS_TEST(sgd),
     };

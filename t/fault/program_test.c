@@ -108,6 +108,11 @@ static bncl_status build(device *d, bncl_context *context)
     return status;
 }
 
+static void release_queue(void *queue)
+{
+    bncl_queue_destroy(queue);
+}
+
 static void release_elementwise(void *op)
 {
     bncl_elementwise_destroy(op);
@@ -193,6 +198,32 @@ static void a_file_is_broken(void **state)
     device_ok(d, build(d, context), "with the embedded kernels");
 }
 
+/* bncl_copy builds its kernel when it is first called; refused, it may be called again. */
+static void the_first_copy_builds(void **state)
+{
+    static const char broken[] = "__kernel void f(void) { undeclared_name = 1; }\n";
+    device *d = device_of(state);
+    const float values[] = {1.0f, 2.0f, 3.0f};
+    float got[3] = {0};
+    device other = {.context = new_context(d), .before = 0, .after = 0};
+    bncl_elementwise *op;
+    device_ok(d, bncl_queue_create(other.context, &other.queue, &d->err), "bncl_queue_create");
+    harness_hold(other.queue, release_queue);
+    device_ok(d, bncl_elementwise_create(other.context, BNCL_F32, &op, &d->err),
+              "bncl_elementwise_create");
+    harness_hold(op, release_elementwise);
+    const bncl_tensor x = device_vector(&other, 3, values), y = device_vector(&other, 3, NULL);
+    const char *folder = copy_kernels();
+    use_folder(folder);
+    files_write(files_path(folder, "copy.cl"), broken, sizeof broken - 1);
+    device_refused(d, bncl_copy(op, other.queue, &x, &y, NULL, &d->err), BNCL_ERROR_BUILD,
+                   "undeclared_name");
+    unsetenv("BNCL_KERNEL_DIR");
+    device_ok(d, bncl_copy(op, other.queue, &x, &y, NULL, &d->err), "bncl_copy");
+    device_ok(d, bncl_tensor_read(other.queue, &y, got, NULL, &d->err), "bncl_tensor_read");
+    assert_memory_equal(got, values, sizeof got);
+}
+
 /* It compiles, but has not the kernels that it should. */
 static void a_kernel_is_missing(void **state)
 {
@@ -229,7 +260,7 @@ int main(void)
         HARNESS_TEST(no_compiler),       HARNESS_TEST(folder_is_used),
         HARNESS_TEST(folder_is_missing), HARNESS_TEST(a_file_is_missing),
         HARNESS_TEST(a_file_is_broken),  HARNESS_TEST(a_kernel_is_missing),
-        HARNESS_TEST(a_file_is_huge),
+        HARNESS_TEST(a_file_is_huge),    HARNESS_TEST(the_first_copy_builds),
     };
     cmocka_set_message_output(CM_OUTPUT_TAP);
     return cmocka_run_group_tests(tests, faults_open, device_close);

@@ -125,6 +125,15 @@ ssize_t pread(int fd, void *bytes, size_t count, off_t offset)
     return next(fd, bytes, shortened(count), offset);
 }
 
+ssize_t read(int fd, void *bytes, size_t count)
+{
+    ssize_t (*next)(int, void *, size_t);
+    if (fails("read", true))
+        return -1;
+    find("read", &next);
+    return next(fd, bytes, shortened(count));
+}
+
 ssize_t write(int fd, const void *bytes, size_t count)
 {
     ssize_t (*next)(int, const void *, size_t);
