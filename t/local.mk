@@ -80,7 +80,7 @@ t_lib_libcheck_la_SOURCES += \
 	t/lib/files.c t/lib/files.h \
 	t/lib/safetensors_bytes.c t/lib/safetensors_bytes.h
 unit_tests += t/unit/atomic_file_test t/unit/foreign_text_test t/unit/safetensors_header_test \
-	t/unit/safetensors_read_test t/unit/safetensors_write_test
+	t/unit/safetensors_read_test t/unit/safetensors_write_test t/unit/trace_file_test
 file_fault = t/lib/file_fault.c t/lib/file_fault.h
 t_unit_atomic_file_test_SOURCES = t/unit/atomic_file_test.c $(file_fault)
 t_unit_atomic_file_test_LDADD = $(LDADD) -ldl
@@ -89,6 +89,9 @@ t_unit_safetensors_read_test_CPPFLAGS = $(AM_CPPFLAGS) $(JANSSON_CFLAGS)
 t_unit_safetensors_read_test_LDADD = $(LDADD) $(JANSSON_LIBS) -ldl
 t_unit_safetensors_write_test_SOURCES = t/unit/safetensors_write_test.c $(file_fault)
 t_unit_safetensors_write_test_LDADD = $(LDADD) -ldl
+t_unit_trace_file_test_SOURCES = t/unit/trace_file_test.c $(file_fault)
+t_unit_trace_file_test_CPPFLAGS = $(AM_CPPFLAGS) $(JANSSON_CFLAGS)
+t_unit_trace_file_test_LDADD = $(LDADD) $(JANSSON_LIBS) -ldl
 
 # The ground that the operators' tests stand on: the reference, generators, comparator, PyTorch's
 # recorded results, a batch norm as a test case; and what tests these.

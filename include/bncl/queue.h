@@ -16,8 +16,8 @@ typedef struct bncl_queue bncl_queue;
 BNCL_API bncl_status bncl_queue_create(bncl_context *context, bncl_queue **out, bncl_error *err);
 
 /* The same of a queue whose commands the device times: for graph_profile.h, and for
-   clGetEventProfilingInfo on the events of opencl.h. Noting times costs some drivers time. Errors: as
-   bncl_queue_create. */
+   clGetEventProfilingInfo on the events of opencl.h. Noting times costs some drivers time.
+   Errors: as bncl_queue_create. */
 BNCL_API bncl_status bncl_queue_create_timed(bncl_context *context, bncl_queue **out,
                                              bncl_error *err);
 

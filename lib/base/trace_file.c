@@ -74,6 +74,21 @@ static bool write_at(int fd, const char *bytes, size_t count, off_t offset)
     return true;
 }
 
+/* Reads so many bytes from the file's begin, or says that it has not. */
+static bool read_begin(int fd, char *bytes, size_t count)
+{
+    size_t used = 0;
+    while (used < count) {
+        const ssize_t got = pread(fd, bytes + used, count - used, (off_t)used);
+        if (got < 0 && errno == EINTR)
+            continue;
+        if (got <= 0)
+            return false;
+        used += (size_t)got;
+    }
+    return true;
+}
+
 static bool lock_file(const bncli_trace_file *file)
 {
     int result;
@@ -93,9 +108,9 @@ static off_t tail_of(const bncli_trace_file *file)
 {
     char head[HEAD_SIZE];
     struct stat facts;
-    const ssize_t got = pread(file->fd, head, file->head_length, 0);
-    if (got != (ssize_t)file->head_length || memcmp(head, file->head, file->head_length) != 0 ||
-        fstat(file->fd, &facts) != 0 || facts.st_size < (off_t)(file->head_length + TAIL_LENGTH))
+    if (!read_begin(file->fd, head, file->head_length) ||
+        memcmp(head, file->head, file->head_length) != 0 || fstat(file->fd, &facts) != 0 ||
+        facts.st_size < (off_t)(file->head_length + TAIL_LENGTH))
         return -1;
     return facts.st_size - (off_t)TAIL_LENGTH;
 }
@@ -172,8 +187,9 @@ static bool is_regular(int fd)
 static bncl_status open_path(bncli_trace_file *file, const char *path, const char *label,
                              bncl_error *err)
 {
-    /* not to wait for a reader where a pipe has that name */
-    file->fd = open(path, O_RDWR | O_CREAT | O_NOCTTY | O_NONBLOCK | O_CLOEXEC, 0666);
+    do /* not to wait for a reader where a pipe has that name */
+        file->fd = open(path, O_RDWR | O_CREAT | O_NOCTTY | O_NONBLOCK | O_CLOEXEC, 0666);
+    while (file->fd < 0 && errno == EINTR);
     bool good = file->fd >= 0 && is_regular(file->fd) && lock_file(file);
     if (good) {
         good = enter(file, label);
