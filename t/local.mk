@@ -169,6 +169,13 @@ device_tests += \
 	t/op/graph_state_dict_test t/op/graph_state_test t/op/graph_topology_test \
 	t/op/graph_training_test
 
+# Traces and profiles, against the launches that the driver sees.
+traced = t/lib/launch_log.c t/lib/launch_log.h t/lib/traced.c t/lib/traced.h
+device_tests += t/op/trace_test
+t_op_trace_test_SOURCES = t/op/trace_test.c $(traced)
+t_op_trace_test_CPPFLAGS = $(AM_CPPFLAGS) $(OPENCL_CFLAGS) $(JANSSON_CFLAGS)
+t_op_trace_test_LDADD = $(LDADD) $(OPENCL_LIBS) $(JANSSON_LIBS) -ldl
+
 clblast_tests += t/op/graph_batch_test t/op/graph_gradient_test t/op/graph_training_test \
 	t/op/linear_test t/op/pytorch_stack_test
 
