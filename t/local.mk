@@ -171,13 +171,16 @@ device_tests += \
 
 # Traces and profiles, against the launches that the driver sees.
 traced = t/lib/launch_log.c t/lib/launch_log.h t/lib/traced.c t/lib/traced.h
-device_tests += t/op/trace_test
+device_tests += t/op/graph_profile_test t/op/trace_test
+t_op_graph_profile_test_SOURCES = t/op/graph_profile_test.c $(traced)
+t_op_graph_profile_test_CPPFLAGS = $(AM_CPPFLAGS) $(OPENCL_CFLAGS) $(JANSSON_CFLAGS)
+t_op_graph_profile_test_LDADD = $(LDADD) $(OPENCL_LIBS) $(JANSSON_LIBS) -ldl
 t_op_trace_test_SOURCES = t/op/trace_test.c $(traced)
 t_op_trace_test_CPPFLAGS = $(AM_CPPFLAGS) $(OPENCL_CFLAGS) $(JANSSON_CFLAGS)
 t_op_trace_test_LDADD = $(LDADD) $(OPENCL_LIBS) $(JANSSON_LIBS) -ldl
 
-clblast_tests += t/op/graph_batch_test t/op/graph_gradient_test t/op/graph_training_test \
-	t/op/linear_test t/op/pytorch_stack_test
+clblast_tests += t/op/graph_batch_test t/op/graph_gradient_test t/op/graph_profile_test \
+	t/op/graph_training_test t/op/linear_test t/op/pytorch_stack_test t/op/trace_test
 
 # The layer that keeps Oclgrind from false alarms: a module, which -rpath makes libtool build as a
 # shared object and nobody installs; and what shows that Oclgrind still sees true ones.
