@@ -213,13 +213,14 @@ t_fault_libfaults_la_CPPFLAGS = $(AM_CPPFLAGS) \
 	-DFAULT_LAYER='"$(abs_builddir)/t/fault/.libs/fault_layer.so"'
 fault_ldadd = t/fault/libfaults.la $(LDADD) $(OPENCL_LIBS) -ldl
 pocl_tests += t/fault/batch_norm_test t/fault/double_backward_test t/fault/faults_test \
-	t/fault/fold_test t/fault/graph_test t/fault/linear_test t/fault/operators_test \
-	t/fault/program_test t/fault/runtime_test t/fault/state_dict_test t/fault/statistics_test \
-	t/fault/threads_test
+	t/fault/fold_test t/fault/graph_profile_test t/fault/graph_test t/fault/linear_test \
+	t/fault/operators_test t/fault/program_test t/fault/runtime_test t/fault/state_dict_test t/fault/statistics_test \
+	t/fault/threads_test t/fault/trace_test
 t_fault_batch_norm_test_LDADD = $(fault_ldadd)
 t_fault_double_backward_test_LDADD = $(fault_ldadd)
 t_fault_faults_test_LDADD = $(fault_ldadd)
 t_fault_fold_test_LDADD = $(fault_ldadd)
+t_fault_graph_profile_test_LDADD = $(fault_ldadd)
 t_fault_graph_test_LDADD = $(fault_ldadd)
 t_fault_linear_test_CPPFLAGS = $(AM_CPPFLAGS) $(CLBLAST_CFLAGS)
 t_fault_linear_test_LDADD = $(fault_ldadd) $(CLBLAST_LIBS)
@@ -230,6 +231,9 @@ t_fault_runtime_test_LDADD = $(fault_ldadd)
 t_fault_state_dict_test_LDADD = $(fault_ldadd)
 t_fault_statistics_test_LDADD = $(fault_ldadd)
 t_fault_threads_test_LDADD = $(fault_ldadd)
+t_fault_trace_test_SOURCES = t/fault/trace_test.c t/lib/traced.c t/lib/traced.h
+t_fault_trace_test_CPPFLAGS = $(AM_CPPFLAGS) $(JANSSON_CFLAGS)
+t_fault_trace_test_LDADD = $(fault_ldadd) $(JANSSON_LIBS)
 
 check_LTLIBRARIES += t/api/libapi.la
 t_api_libapi_la_SOURCES = t/api/api.c t/api/api.h
@@ -237,9 +241,11 @@ api_ldadd = t/api/libapi.la $(LDADD)
 unit_tests += t/api/values_test t/unit/device_select_test
 t_unit_device_select_test_CPPFLAGS = $(AM_CPPFLAGS) $(OPENCL_CFLAGS)
 pocl_tests += t/api/activation_test t/api/batch_norm_test t/api/double_backward_test \
-	t/api/fold_test t/api/graph_run_test t/api/graph_test t/api/linear_test t/api/opencl_test \
+	t/api/fold_test t/api/graph_profile_test t/api/graph_run_test t/api/graph_test \
+	t/api/linear_test t/api/opencl_test \
 	t/api/operators_test t/api/runtime_test t/api/statistics_test
 t_api_fold_test_LDADD = $(api_ldadd)
+t_api_graph_profile_test_LDADD = $(api_ldadd)
 t_api_graph_run_test_LDADD = $(api_ldadd)
 t_api_graph_test_LDADD = $(api_ldadd)
 t_api_linear_test_LDADD = $(api_ldadd)
