@@ -210,8 +210,10 @@ static void run_well(const fault_operation *op, void *world, const char *when,
     compare_alive(when, alive, op->finish != NULL);
 }
 
-/* The calls by which a trace is told of commands: one that fails costs it times, no more. */
-static const char of_traces[] = "clRetainEvent clGetEventInfo clGetEventProfilingInfo";
+/* The calls by which a trace is told of commands, markers in front of products among them: one that
+   fails costs it times, no more. */
+static const char of_traces[] =
+    "clRetainEvent clGetEventInfo clGetEventProfilingInfo clEnqueueMarkerWithWaitList";
 
 static bool may_pass(const fault_operation *op)
 {
