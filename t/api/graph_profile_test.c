@@ -34,7 +34,8 @@ static void release_file(void *file)
     fclose(file);
 }
 
-/* A graph of one batch norm layer, held, as yet not planned. In place: `args` points into itself. */
+/* A graph of one batch norm layer, held, as yet not planned. In place: `args` points into
+   itself. */
 static void profile_args_init(profile_args *args, api *a)
 {
     const size_t dims[] = {4};

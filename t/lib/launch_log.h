@@ -1,5 +1,5 @@
-/* What kernels a program really launches: linked into a program, it takes the place of the loader's
-   clEnqueueNDRangeKernel there, notes each kernel's name, and passes the call on. For one thread. */
+/* What kernels a program really launches: linked into it, this takes the place of the loader's
+   clEnqueueNDRangeKernel, notes each kernel's name, and passes the call on. For one thread. */
 #ifndef LAUNCH_LOG_H
 #define LAUNCH_LOG_H
 

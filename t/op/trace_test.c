@@ -190,8 +190,8 @@ static void release_norm(void *norm)
     bncl_batch_norm_destroy(norm);
 }
 
-/* Batch norm reads x and writes y, in training it may read x twice; what belongs to a channel and to
-   its tiles is little. Rows that do not touch count as much as those that do. */
+/* Batch norm reads x and writes y, in training it may read x twice; what belongs to a channel and
+   to its tiles is little. Rows that do not touch count as much as those that do. */
 static void batch_norm_forward(void **state)
 {
     device *d = device_of(state);
