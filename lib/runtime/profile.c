@@ -45,7 +45,7 @@ bncl_status bncli_profile_begin(bncl_queue *queue, bncli_profile **out, bncl_err
         return BNCL_OK;
     }
     if (alone)
-        bncli_recorder_destroy(queue);
+        bncli_recorder_destroy(queue, false);
     bncli_profile_destroy(profile); /* its queue is not set yet */
     return status;
 }
@@ -57,7 +57,7 @@ static void detach(bncli_profile *profile)
     profile->queue = NULL;
     bncli_recorder_drop_profile(queue);
     if (queue->context->trace == NULL)
-        bncli_recorder_destroy(queue);
+        bncli_recorder_destroy(queue, false);
 }
 
 bncl_status bncli_profile_end(bncli_profile *profile, bncl_error *err)
@@ -67,7 +67,7 @@ bncl_status bncli_profile_end(bncli_profile *profile, bncl_error *err)
     bncl_status status = bncli_cl_status(clFinish(profile->queue->cl), "clFinish", err);
     if (status != BNCL_OK)
         return status;
-    bncli_recorder_collect(profile->queue);
+    bncli_recorder_collect(profile->queue, true);
     if (profile->incomplete)
         return bncli_fail(err, BNCL_ERROR_MEMORY, "out of memory for the profile's rows");
     detach(profile);

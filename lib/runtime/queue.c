@@ -62,8 +62,8 @@ void bncl_queue_destroy(bncl_queue *queue)
 {
     if (queue == NULL)
         return;
-    clFinish(queue->cl);
-    bncli_recorder_destroy(queue);
+    const cl_int code = clFinish(queue->cl);
+    bncli_recorder_destroy(queue, code == CL_SUCCESS);
     clReleaseCommandQueue(queue->cl);
     bncli_free(queue);
 }
@@ -82,7 +82,7 @@ bncl_status bncl_queue_finish(bncl_queue *queue, bncl_error *err)
     if (queue == NULL)
         return bncli_fail(err, BNCL_ERROR_ARGUMENT, "queue is NULL");
     const cl_int code = clFinish(queue->cl);
-    bncli_recorder_collect(queue);
+    bncli_recorder_collect(queue, code == CL_SUCCESS);
     return bncli_cl_status(code, "clFinish", err);
 }
 

@@ -134,25 +134,27 @@ static void tell_all_that_ran(bncli_recorder *recorder)
         tell_first(recorder);
 }
 
-/* The oldest half goes, waited for by its last command. */
-static void make_room(bncli_recorder *recorder)
+/* Tells of the oldest commands until `left` are left. They have run, or soon will have: an event
+   may learn of that after who waited for its queue (Mesa 22's rusticl), so it is waited for. */
+static void tell_down_to(bncli_recorder *recorder, size_t left)
 {
-    tell_all_that_ran(recorder);
-    if (recorder->count < RECORDS)
-        return;
-    const record *last = &recorder->records[(recorder->first + RECORDS / 2 - 1) % RECORDS];
-    if (last->event != NULL)
-        clWaitForEvents(1, &last->event);
-    while (recorder->count > RECORDS / 2)
+    while (recorder->count > left) {
+        const record *r = &recorder->records[recorder->first];
+        if (!has_run(r))
+            clWaitForEvents(1, &r->event);
         tell_first(recorder);
+    }
 }
 
-void bncli_recorder_collect(bncl_queue *queue)
+void bncli_recorder_collect(bncl_queue *queue, bool waited)
 {
     bncli_recorder *recorder = queue->recorder;
     if (recorder == NULL)
         return;
-    tell_all_that_ran(recorder);
+    if (waited)
+        tell_down_to(recorder, 0);
+    else
+        tell_all_that_ran(recorder);
     if (recorder->file != NULL)
         bncli_trace_file_flush(recorder->file);
 }
@@ -206,7 +208,7 @@ void bncli_recording_end(bncli_recording *recording, cl_int code, const bncli_co
         return;
     }
     if (recorder->count == RECORDS)
-        make_room(recorder);
+        tell_down_to(recorder, RECORDS / 2);
     record *r = &recorder->records[(recorder->first + recorder->count++) % RECORDS];
     keep_facts(&r->command, recorder->queue, facts);
     r->event = event_of(recording);
@@ -237,12 +239,12 @@ bncl_status bncli_recorder_create(bncl_queue *queue, bncl_error *err)
     return BNCL_OK;
 }
 
-void bncli_recorder_destroy(bncl_queue *queue)
+void bncli_recorder_destroy(bncl_queue *queue, bool waited)
 {
     bncli_recorder *recorder = queue->recorder;
     if (recorder == NULL)
         return;
-    bncli_recorder_collect(queue);
+    bncli_recorder_collect(queue, waited);
     if (recorder->profile != NULL)
         recorder->profile->queue = NULL;
     for (; recorder->count > 0; --recorder->count) {
@@ -277,7 +279,7 @@ bncl_status bncli_recorder_set_profile(bncl_queue *queue, bncli_profile *profile
     cl_int code = clFinish(queue->cl);
     if (code != CL_SUCCESS)
         return bncli_cl_status(code, "clFinish", err);
-    bncli_recorder_collect(queue);
+    bncli_recorder_collect(queue, true);
     if (queue->recorder->clock == CLOCK_UNKNOWN)
         code = probe_clock(queue);
     if (code != CL_SUCCESS)

@@ -59,12 +59,11 @@ static inline void bncli_recording_told(bncli_recording *recording, cl_int code,
    Errors: MEMORY. */
 bncl_status bncli_recorder_create(bncl_queue *queue, bncl_error *err);
 
-/* Tells of the commands that have run, and forgets the others. The queue's becomes NULL. NULL is
-   fine. */
-void bncli_recorder_destroy(bncl_queue *queue);
+/* Tells of the queue's commands that have run: all of them, where the queue was `waited` for. */
+void bncli_recorder_collect(bncl_queue *queue, bool waited);
 
-/* Tells of the queue's commands that have run; for after a wait for them. */
-void bncli_recorder_collect(bncl_queue *queue);
+/* The same, and forgets the others. The queue's recorder becomes NULL; that is fine before. */
+void bncli_recorder_destroy(bncl_queue *queue, bool waited);
 
 /* Whether a profile is being taken. */
 bool bncli_recorder_has_profile(const bncli_recorder *recorder);

@@ -91,7 +91,7 @@ bncl_status bncli_tensor_upload(bncl_queue *queue, const bncl_tensor *tensor, co
                                        bncli_tensor_bytes(tensor), host, 0, NULL,
                                        bncli_recording_event(&recording));
     tell(&recording, code, "write", bncli_tensor_bytes(tensor));
-    bncli_recorder_collect(queue);
+    bncli_recorder_collect(queue, code == CL_SUCCESS);
     return bncli_cl_status(code, "clEnqueueWriteBuffer", err);
 }
 
@@ -109,7 +109,7 @@ bncl_status bncl_tensor_read(bncl_queue *queue, const bncl_tensor *tensor, void 
                                           byte_offset(tensor), bncli_tensor_bytes(tensor), host, 0,
                                           NULL, bncli_recording_event(&recording));
         tell(&recording, code, "read", bncli_tensor_bytes(tensor));
-        bncli_recorder_collect(queue);
+        bncli_recorder_collect(queue, code == CL_SUCCESS);
         if (code != CL_SUCCESS)
             return bncli_cl_status(code, "clEnqueueReadBuffer", err);
     }

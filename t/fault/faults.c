@@ -213,7 +213,8 @@ static void run_well(const fault_operation *op, void *world, const char *when,
 /* The calls by which a trace is told of commands, markers in front of products among them: one that
    fails costs it times, no more. */
 static const char of_traces[] =
-    "clRetainEvent clGetEventInfo clGetEventProfilingInfo clEnqueueMarkerWithWaitList";
+    "clRetainEvent clGetEventInfo clGetEventProfilingInfo clEnqueueMarkerWithWaitList "
+    "clWaitForEvents";
 
 static bool may_pass(const fault_operation *op)
 {
