@@ -8,7 +8,6 @@
 
 #include "lib/batch_norm_case.h"
 #include "lib/device.h"
-#include "lib/files.h"
 #include "lib/harness.h"
 #include "lib/launch_log.h"
 #include "lib/network_graph.h"
@@ -372,18 +371,6 @@ static void two_contexts_on_two_threads(void **state)
     traced_in_order(&trace);
 }
 
-static void a_file_that_cannot_be(void **state)
-{
-    device *d = device_of(state);
-    const char *bad = files_path(files_folder(), "none/trace.json");
-    bncl_context *context = NULL;
-    setenv("BNCL_TRACE", bad, 1);
-    bncl_status status = bncl_context_create(d->info.index, &context, &d->err);
-    setenv("BNCL_TRACE", trace_path, 1);
-    assert_null(context);
-    device_refused(d, status, BNCL_ERROR_IO, "none/trace.json: BNCL_TRACE: cannot write");
-}
-
 int main(void)
 {
     const struct CMUnitTest tests[] = {
@@ -395,7 +382,6 @@ int main(void)
         HARNESS_TEST(adopted_queues),
         HARNESS_TEST(nothing_is_recorded_without_it),
         HARNESS_TEST(two_contexts_on_two_threads),
-        HARNESS_TEST(a_file_that_cannot_be),
     };
     cmocka_set_message_output(CM_OUTPUT_TAP);
     return cmocka_run_group_tests(tests, open_traced, close_traced);
