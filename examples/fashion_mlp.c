@@ -31,6 +31,7 @@ typedef struct fashion_run {
     bncl_context *context;
     bncl_queue *queue;
     bncl_graph *graph;
+    bncl_graph_profile *profile; /* of the first epoch, while it lasts */
     fashion_evaluator *evaluator;
     float *logits; /* of all test images, in eval mode: [test.count, FASHION_CLASSES] */
 } fashion_run;
@@ -41,7 +42,8 @@ static bncl_status open_device(fashion_run *run, bncl_error *err)
     bncl_status status;
     if ((status = bncl_context_create(run->options.device, &run->context, err)) ||
         (status = bncl_context_device(run->context, &device, err)) ||
-        (status = bncl_queue_create(run->context, &run->queue, err)))
+        (status = run->options.profile ? bncl_queue_create_timed(run->context, &run->queue, err)
+                                       : bncl_queue_create(run->context, &run->queue, err)))
         return status;
     printf("device    %s: %s (%s)\n", device.index, device.name, device.platform);
     return BNCL_OK;
@@ -79,6 +81,19 @@ static bncl_status test_network(fashion_run *run, bncl_graph *graph, float *logi
     return status;
 }
 
+/* Ends the profile of an epoch and prints it. */
+static bncl_status show_profile(fashion_run *run, const fashion_epoch *result, bncl_error *err)
+{
+    const size_t steps = (result->images + run->options.batch - 1) / run->options.batch;
+    bncl_status status = bncl_graph_profile_end(run->profile, steps, err);
+    progress_clear(&run->bar);
+    if (status == BNCL_OK)
+        status = bncl_graph_profile_print(run->profile, stdout, err);
+    bncl_graph_profile_destroy(run->profile);
+    run->profile = NULL;
+    return status;
+}
+
 static bncl_status train_epoch(fashion_run *run, fashion_trainer *trainer, size_t epoch,
                                double *accuracy, bncl_error *err)
 {
@@ -87,7 +102,13 @@ static bncl_status train_epoch(fashion_run *run, fashion_trainer *trainer, size_
     fashion_epoch result;
     snprintf(label, sizeof label, "epoch %zu/%zu", epoch, run->options.epochs);
     progress_draw(&run->bar, label, 0.0, epoch == 1 ? "building kernels" : "");
-    bncl_status status = fashion_trainer_epoch(trainer, epoch, label, &run->bar, &result, err);
+    bncl_status status = BNCL_OK;
+    if (run->options.profile && epoch == 1)
+        status = bncl_graph_profile_begin(run->graph, run->queue, &run->profile, err);
+    if (status == BNCL_OK)
+        status = fashion_trainer_epoch(trainer, epoch, label, &run->bar, &result, err);
+    if (status == BNCL_OK && run->profile != NULL)
+        status = show_profile(run, &result, err);
     if (status == BNCL_OK)
         status = test_network(run, run->graph, run->logits, accuracy, err);
     progress_clear(&run->bar);
@@ -259,6 +280,7 @@ static bncl_status run_fashion_run(fashion_run *run, bncl_error *err)
 /* What was made last goes first. */
 static void close_fashion_run(fashion_run *run)
 {
+    bncl_graph_profile_destroy(run->profile);
     fashion_evaluator_destroy(run->evaluator);
     bncl_graph_destroy(run->graph);
     bncl_queue_destroy(run->queue);

@@ -36,6 +36,8 @@ const char fashion_usage[] =
     "  --load FILE      do not train: load the network from FILE and test it\n"
     "  --logits FILE    write what the network gives for the test images: 32-bit floats in the\n"
     "                   machine's byte order, 10 an image\n"
+    "  --profile        after the first epoch, tell what its steps cost: launches, time, bytes\n"
+    "                   and GB/s of each kernel of each layer\n"
     "  --check          only check the options, and that the files can be written; print nothing\n"
     "                   but what is wrong\n"
     "  --help           show this and exit\n"
@@ -57,6 +59,7 @@ enum option_code {
     OPTION_OUTPUT,
     OPTION_LOAD,
     OPTION_LOGITS,
+    OPTION_PROFILE,
     OPTION_CHECK,
     OPTION_HELP,
     OPTION_VERSION
@@ -74,6 +77,7 @@ static const struct option long_options[] = {
     {"output", required_argument, NULL, OPTION_OUTPUT},
     {"load", required_argument, NULL, OPTION_LOAD},
     {"logits", required_argument, NULL, OPTION_LOGITS},
+    {"profile", no_argument, NULL, OPTION_PROFILE},
     {"check", no_argument, NULL, OPTION_CHECK},
     {"help", no_argument, NULL, OPTION_HELP},
     {"version", no_argument, NULL, OPTION_VERSION},
@@ -180,6 +184,9 @@ static bncl_status parse_option(int code, const char *value, const char *word,
         return parse_text(code, value, &options->load, err);
     case OPTION_LOGITS:
         return parse_text(code, value, &options->logits, err);
+    case OPTION_PROFILE:
+        options->profile = true;
+        return BNCL_OK;
     case OPTION_CHECK:
         options->check = true;
         return BNCL_OK;

@@ -21,6 +21,7 @@ typedef struct fashion_options {
     const char *output;
     const char *load;   /* NULL: train */
     const char *logits; /* NULL: do not write them */
+    bool profile;       /* say what the first epoch's launches cost */
     bool check;         /* check what was asked for and do nothing else */
     bool help;          /* print the usage and do nothing else */
     bool version;       /* likewise the version */

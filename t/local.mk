@@ -84,7 +84,7 @@ t_lib_libcheck_la_SOURCES += \
 	t/lib/safetensors_bytes.c t/lib/safetensors_bytes.h
 unit_tests += t/unit/atomic_file_test t/unit/cache_disk_test t/unit/cache_folder_test \
 	t/unit/cache_test t/unit/foreign_text_test t/unit/safetensors_header_test \
-	t/unit/safetensors_read_test t/unit/safetensors_write_test
+	t/unit/safetensors_read_test t/unit/safetensors_write_test t/unit/trace_file_test
 file_fault = t/lib/file_fault.c t/lib/file_fault.h
 t_unit_atomic_file_test_SOURCES = t/unit/atomic_file_test.c $(file_fault)
 t_unit_atomic_file_test_LDADD = $(LDADD) -ldl
@@ -96,6 +96,9 @@ t_unit_safetensors_read_test_CPPFLAGS = $(AM_CPPFLAGS) $(JANSSON_CFLAGS)
 t_unit_safetensors_read_test_LDADD = $(LDADD) $(JANSSON_LIBS) -ldl
 t_unit_safetensors_write_test_SOURCES = t/unit/safetensors_write_test.c $(file_fault)
 t_unit_safetensors_write_test_LDADD = $(LDADD) -ldl
+t_unit_trace_file_test_SOURCES = t/unit/trace_file_test.c $(file_fault)
+t_unit_trace_file_test_CPPFLAGS = $(AM_CPPFLAGS) $(JANSSON_CFLAGS)
+t_unit_trace_file_test_LDADD = $(LDADD) $(JANSSON_LIBS) -ldl
 
 # The ground that the operators' tests stand on: the reference, generators, comparator, PyTorch's
 # recorded results, a batch norm as a test case; and what tests these.
@@ -174,8 +177,18 @@ device_tests += \
 	t/op/graph_state_dict_test t/op/graph_state_test t/op/graph_topology_test \
 	t/op/graph_training_test
 
-clblast_tests += t/op/graph_batch_test t/op/graph_gradient_test t/op/graph_training_test \
-	t/op/linear_test t/op/pytorch_stack_test
+# Traces and profiles, against the launches that the driver sees.
+traced = t/lib/launch_log.c t/lib/launch_log.h t/lib/traced.c t/lib/traced.h
+device_tests += t/op/graph_profile_test t/op/trace_test
+t_op_graph_profile_test_SOURCES = t/op/graph_profile_test.c $(traced)
+t_op_graph_profile_test_CPPFLAGS = $(AM_CPPFLAGS) $(OPENCL_CFLAGS) $(JANSSON_CFLAGS)
+t_op_graph_profile_test_LDADD = $(LDADD) $(OPENCL_LIBS) $(JANSSON_LIBS) -ldl
+t_op_trace_test_SOURCES = t/op/trace_test.c $(traced)
+t_op_trace_test_CPPFLAGS = $(AM_CPPFLAGS) $(OPENCL_CFLAGS) $(JANSSON_CFLAGS)
+t_op_trace_test_LDADD = $(LDADD) $(OPENCL_LIBS) $(JANSSON_LIBS) -ldl
+
+clblast_tests += t/op/graph_batch_test t/op/graph_gradient_test t/op/graph_profile_test \
+	t/op/graph_training_test t/op/linear_test t/op/pytorch_stack_test t/op/trace_test
 
 # The layer that keeps Oclgrind from false alarms: a module, which -rpath makes libtool build as a
 # shared object and nobody installs; and what shows that Oclgrind still sees true ones.
@@ -208,15 +221,15 @@ t_fault_libfaults_la_CPPFLAGS = $(AM_CPPFLAGS) \
 	-DFAULT_LAYER='"$(abs_builddir)/t/fault/.libs/fault_layer.so"'
 fault_ldadd = t/fault/libfaults.la $(LDADD) $(OPENCL_LIBS) -ldl
 pocl_tests += t/fault/batch_norm_test t/fault/cache_test t/fault/double_backward_test \
-	t/fault/faults_test t/fault/fold_test \
-	t/fault/graph_test t/fault/linear_test t/fault/operators_test \
-	t/fault/program_test t/fault/runtime_test t/fault/state_dict_test t/fault/statistics_test \
-	t/fault/threads_test
+	t/fault/faults_test t/fault/fold_test t/fault/graph_profile_test t/fault/graph_test \
+	t/fault/linear_test t/fault/operators_test t/fault/program_test t/fault/runtime_test \
+	t/fault/state_dict_test t/fault/statistics_test t/fault/threads_test t/fault/trace_test
 t_fault_batch_norm_test_LDADD = $(fault_ldadd)
 t_fault_cache_test_LDADD = $(fault_ldadd)
 t_fault_double_backward_test_LDADD = $(fault_ldadd)
 t_fault_faults_test_LDADD = $(fault_ldadd)
 t_fault_fold_test_LDADD = $(fault_ldadd)
+t_fault_graph_profile_test_LDADD = $(fault_ldadd)
 t_fault_graph_test_LDADD = $(fault_ldadd)
 t_fault_linear_test_CPPFLAGS = $(AM_CPPFLAGS) $(CLBLAST_CFLAGS)
 t_fault_linear_test_LDADD = $(fault_ldadd) $(CLBLAST_LIBS)
@@ -227,6 +240,9 @@ t_fault_runtime_test_LDADD = $(fault_ldadd)
 t_fault_state_dict_test_LDADD = $(fault_ldadd)
 t_fault_statistics_test_LDADD = $(fault_ldadd)
 t_fault_threads_test_LDADD = $(fault_ldadd)
+t_fault_trace_test_SOURCES = t/fault/trace_test.c t/lib/traced.c t/lib/traced.h
+t_fault_trace_test_CPPFLAGS = $(AM_CPPFLAGS) $(JANSSON_CFLAGS)
+t_fault_trace_test_LDADD = $(fault_ldadd) $(JANSSON_LIBS)
 
 check_LTLIBRARIES += t/api/libapi.la
 t_api_libapi_la_SOURCES = t/api/api.c t/api/api.h
@@ -234,9 +250,11 @@ api_ldadd = t/api/libapi.la $(LDADD)
 unit_tests += t/api/values_test t/unit/device_select_test
 t_unit_device_select_test_CPPFLAGS = $(AM_CPPFLAGS) $(OPENCL_CFLAGS)
 pocl_tests += t/api/activation_test t/api/batch_norm_test t/api/double_backward_test \
-	t/api/fold_test t/api/graph_run_test t/api/graph_test t/api/linear_test t/api/opencl_test \
+	t/api/fold_test t/api/graph_profile_test t/api/graph_run_test t/api/graph_test \
+	t/api/linear_test t/api/opencl_test \
 	t/api/operators_test t/api/runtime_test t/api/statistics_test
 t_api_fold_test_LDADD = $(api_ldadd)
+t_api_graph_profile_test_LDADD = $(api_ldadd)
 t_api_graph_run_test_LDADD = $(api_ldadd)
 t_api_graph_test_LDADD = $(api_ldadd)
 t_api_linear_test_LDADD = $(api_ldadd)

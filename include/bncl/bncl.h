@@ -15,6 +15,7 @@
 #include <bncl/fold.h>
 #include <bncl/gemm.h>
 #include <bncl/graph.h>
+#include <bncl/graph_profile.h>
 #include <bncl/linear.h>
 #include <bncl/queue.h>
 #include <bncl/random.h>

@@ -35,7 +35,10 @@ typedef struct bncl_device_info {
      "0:1"        device 1 of platform 0, in the ICD loader's order
      other text   the first device whose name, vendor or platform contains it: "pocl", "rusticl"
    Blocks while the driver starts; builds no kernel. The caller owns *out.
-   Errors: ARGUMENT (out NULL), NO_DEVICE (the text lists the devices there are), MEMORY, OPENCL. */
+   Where the environment variable BNCL_TRACE names a file, every command of the context's queues is
+   written there for Chrome's or Perfetto's viewer, with its bytes and times: libbncl(3) tells more.
+   Errors: ARGUMENT (out NULL), NO_DEVICE (the text lists the devices there are), IO (that file
+   cannot be written), MEMORY, OPENCL. */
 BNCL_API bncl_status bncl_context_create(const char *device, bncl_context **out, bncl_error *err);
 
 /* Destroys the context after everything that was made from it. NULL is fine. If CLBlast has

@@ -18,14 +18,16 @@
 
 BNCL_BEGIN_DECLS
 
-/* Adopts a cl_context and one of its devices. The caller owns *out.
-   Errors: ARGUMENT (also: the device is not of the context), MEMORY, OPENCL. */
+/* Adopts a cl_context and one of its devices. BNCL_TRACE is read as by bncl_context_create. The
+   caller owns *out. Errors: ARGUMENT (also: the device is not of the context), IO (BNCL_TRACE),
+   MEMORY, OPENCL. */
 BNCL_API bncl_status bncl_opencl_context(cl_context cl, cl_device_id device, bncl_context **out,
                                          bncl_error *err);
 
 /* Adopts a queue, in-order or out-of-order, of the context's cl_context and device. On an
    out-of-order queue barriers keep the library's calls in order among themselves, and behind what
-   the caller had enqueued; what the caller enqueues afterwards must wait for sync->signal.
+   the caller had enqueued; what the caller enqueues afterwards must wait for sync->signal. Traces
+   and profiles have the device's times of a queue with CL_QUEUE_PROFILING_ENABLE, else the host's.
    Errors: ARGUMENT (also: of another context or device), MEMORY, OPENCL. */
 BNCL_API bncl_status bncl_opencl_queue(bncl_context *context, cl_command_queue cl, bncl_queue **out,
                                        bncl_error *err);

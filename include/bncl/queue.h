@@ -15,6 +15,12 @@ typedef struct bncl_queue bncl_queue;
    Errors: ARGUMENT, MEMORY, OPENCL. */
 BNCL_API bncl_status bncl_queue_create(bncl_context *context, bncl_queue **out, bncl_error *err);
 
+/* The same of a queue whose commands the device times: for graph_profile.h, and for
+   clGetEventProfilingInfo on the events of opencl.h. Noting times costs some drivers time.
+   Errors: as bncl_queue_create. */
+BNCL_API bncl_status bncl_queue_create_timed(bncl_context *context, bncl_queue **out,
+                                             bncl_error *err);
+
 /* Waits for the queue's commands, then destroys it. NULL is fine. */
 BNCL_API void bncl_queue_destroy(bncl_queue *queue);
 

@@ -5,6 +5,7 @@
 #include "base/error.h"
 #include "graph/buffer_plan.h"
 #include "ops/operand.h"
+#include "runtime/queue.h"
 
 /* One operation of a pass: a layer, or a fused group where its last layer stands. */
 typedef struct step {
@@ -91,7 +92,9 @@ bncl_status bncli_pass_forward(bncl_graph *graph, bncl_queue *queue, const bncl_
             continue;
         bncli_layer_run run = run_of(graph, &s, queue);
         run.training = training && !s.worker->frozen;
+        bncli_queue_label(queue, s.worker->name, "forward");
         bncl_status status = s.worker->kind->forward(s.worker, &run, err);
+        bncli_queue_label(queue, NULL, NULL);
         if (status != BNCL_OK)
             return bncli_fail_within(err, status, s.worker->name);
     }
@@ -148,9 +151,11 @@ bncl_status bncli_pass_backward(bncl_graph *graph, bncl_queue *queue, const bncl
         bncli_layer_run run = run_of(graph, &s, queue);
         run.dy = &graph->values[s.output].gradient;
         place_gradients(graph, &s, &run);
+        bncli_queue_label(queue, s.worker->name, "backward");
         bncl_status status = s.worker->kind->backward(s.worker, &run, err);
         if (status == BNCL_OK)
             status = collect_gradients(graph, &s, &run, err);
+        bncli_queue_label(queue, NULL, NULL);
         if (status != BNCL_OK)
             return bncli_fail_within(err, status, s.worker->name);
     }

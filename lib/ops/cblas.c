@@ -72,8 +72,8 @@ static void multiply(const void *arguments, void *const *first)
     const float *a = first[0], *b = first[1];
     float *c = first[2];
     if (p->m == 1) /* cᵀ = op(B)ᵀ·aᵀ */
-        multiply_vector(!p->transpose_b, p->transpose_b ? p->n : p->k,
-                        bncli_product_row_of_b(p), b, a, command->beta, c);
+        multiply_vector(!p->transpose_b, p->transpose_b ? p->n : p->k, bncli_product_row_of_b(p), b,
+                        a, command->beta, c);
     else if (p->n == 1)
         multiply_vector(p->transpose_a, p->transpose_a ? p->k : p->m, bncli_product_row_of_a(p), a,
                         b, command->beta, c);
@@ -91,5 +91,5 @@ bncl_status bncli_cblas_sgemm(bncl_queue *queue, const bncli_product *product, c
     (void)workspace;
     const cblas_command command = {.product = *product, .beta = beta};
     const bncl_tensor *const tensors[] = {a, b, c};
-    return bncli_native_run(queue, multiply, &command, sizeof command, tensors, 3, err);
+    return bncli_native_run(queue, "sgemm", multiply, &command, sizeof command, tensors, 3, err);
 }

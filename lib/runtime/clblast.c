@@ -3,6 +3,8 @@
 
 #include "base/error.h"
 #include "runtime/objects.h"
+#include "runtime/recorder.h"
+#include "tensor/tensor.h"
 
 #include <clblast_c.h>
 
@@ -57,14 +59,21 @@ bncl_status bncli_clblast_sgemm(bncl_queue *queue, const bncli_product *product,
             return bncli_cl_status(code, "clEnqueueBarrierWithWaitList", err);
     }
     atomic_store(&queue->context->used_clblast, true);
-    return status_of(CLBlastSgemmWithTempBuffer(
-                         CLBlastLayoutRowMajor, transpose_of(product->transpose_a),
-                         transpose_of(product->transpose_b), product->m, product->n, product->k,
-                         1.0f, a->buffer->cl, a->offset, bncli_product_row_of_a(product),
-                         b->buffer->cl, b->offset, bncli_product_row_of_b(product), beta,
-                         c->buffer->cl, c->offset, bncli_product_row_of_c(product), &queue->cl,
-                         NULL, workspace != NULL ? workspace->cl : NULL),
-                     err);
+    bncli_recording recording = bncli_recording_begin(queue, NULL);
+    bncli_recording_mark(&recording, queue); /* the event is the last of several kernels' */
+    const CLBlastStatusCode code = CLBlastSgemmWithTempBuffer(
+        CLBlastLayoutRowMajor, transpose_of(product->transpose_a),
+        transpose_of(product->transpose_b), product->m, product->n, product->k, 1.0f, a->buffer->cl,
+        a->offset, bncli_product_row_of_a(product), b->buffer->cl, b->offset,
+        bncli_product_row_of_b(product), beta, c->buffer->cl, c->offset,
+        bncli_product_row_of_c(product), &queue->cl, bncli_recording_event(&recording),
+        workspace != NULL ? workspace->cl : NULL);
+    const bncli_command_facts facts = {.name = "sgemm",
+                                       .kind = BNCLI_COMMAND_PRODUCT,
+                                       .bytes = bncli_tensor_bytes(a) + bncli_tensor_bytes(b) +
+                                                bncli_tensor_bytes(c)};
+    bncli_recording_told(&recording, (cl_int)code, &facts);
+    return status_of(code, err);
 }
 
 void bncli_clblast_forget(const bncl_context *context)

@@ -9,6 +9,7 @@
 #include "runtime/clblast.h"
 #include "runtime/device_query.h"
 #include "runtime/objects.h"
+#include "runtime/trace.h"
 
 /* Writes "no device matches …; there are: 0:0 name (platform), …" */
 static bncl_status no_device(const char *selection, const bncli_device_entry *entries, size_t count,
@@ -47,6 +48,9 @@ bncl_status bncli_context_wrap(cl_context cl, cl_device_id device, const bncl_de
         goto fail;
     }
     context->lock_exists = true;
+    status = bncli_trace_open(info, &context->trace, err);
+    if (status != BNCL_OK)
+        goto fail;
     context->cl = cl;
     *out = context;
     return BNCL_OK;
@@ -97,6 +101,7 @@ void bncl_context_destroy(bncl_context *context)
     if (context->attached != NULL)
         context->attached_destroy(context->attached);
     bncli_clblast_forget(context);
+    bncli_trace_file_close(context->trace);
     if (context->lock_exists)
         pthread_mutex_destroy(&context->lock);
     if (context->cl != NULL)

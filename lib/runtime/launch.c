@@ -4,6 +4,8 @@
 #include "base/error.h"
 #include "runtime/objects.h"
 #include "runtime/program_objects.h"
+#include "runtime/recorder.h"
+#include "tensor/tensor.h"
 
 /* Sets one argument at *index, which moves on by the kernel arguments it takes. */
 static cl_int set_argument(cl_kernel kernel, cl_uint *index, const bncli_argument *argument)
@@ -43,8 +45,28 @@ static bncl_status set_arguments(bncli_kernel *kernel, const bncli_argument *arg
     return BNCL_OK;
 }
 
+static bool is_memory(const bncli_argument *argument)
+{
+    return argument->kind == BNCLI_ARGUMENT_TENSOR || argument->kind == BNCLI_ARGUMENT_STRIDED ||
+           argument->kind == BNCLI_ARGUMENT_WALKED;
+}
+
+uint64_t bncli_argument_bytes(const bncli_argument *arguments, size_t count)
+{
+    uint64_t bytes = 0;
+    for (size_t i = 0; i < count; ++i) {
+        const bncli_argument *argument = &arguments[i];
+        if (!is_memory(argument) || argument->buffer == NULL)
+            continue;
+        bytes += argument->tensor != NULL ? bncli_tensor_bytes(argument->tensor)
+                                          : argument->buffer->bytes;
+    }
+    return bytes;
+}
+
 static bncl_status enqueue(bncl_queue *queue, bncli_kernel *kernel, const bncli_grid *grid,
-                           cl_event *event, bncl_error *err)
+                           const bncli_argument *arguments, size_t count, cl_event *event,
+                           bncl_error *err)
 {
     cl_int code = CL_SUCCESS;
     if (queue->out_of_order)
@@ -57,8 +79,17 @@ static bncl_status enqueue(bncl_queue *queue, bncli_kernel *kernel, const bncli_
         local[d] = grid->group[d] > 0 ? grid->group[d] : 1;
         global[d] = (items + local[d] - 1) / local[d] * local[d];
     }
+    bncli_recording recording = bncli_recording_begin(queue, event);
     code = clEnqueueNDRangeKernel(queue->cl, kernel->cl, BNCLI_GRID_DIMENSIONS, NULL, global, local,
-                                  0, NULL, event);
+                                  0, NULL, bncli_recording_event(&recording));
+    if (recording.recorder != NULL) {
+        const bncli_command_facts facts = {.name = kernel->name,
+                                           .kind = BNCLI_COMMAND_KERNEL,
+                                           .bytes = bncli_argument_bytes(arguments, count),
+                                           .global = global,
+                                           .group = local};
+        bncli_recording_end(&recording, code, &facts);
+    }
     return bncli_cl_status(code, "clEnqueueNDRangeKernel", err);
 }
 
@@ -72,7 +103,7 @@ bncl_status bncli_launch(bncl_queue *queue, bncli_kernel *kernel, const bncli_gr
         status = bncli_event_prepare(signal, &event, err);
     if (status != BNCL_OK)
         return status;
-    status = enqueue(queue, kernel, grid, event != NULL ? &event->cl : NULL, err);
+    status = enqueue(queue, kernel, grid, arguments, count, event != NULL ? &event->cl : NULL, err);
     if (status != BNCL_OK)
         bncli_fail_within(err, status, kernel->name);
     return bncli_event_deliver(event, signal, status);

@@ -22,17 +22,21 @@ typedef enum bncli_argument_kind {
 
 typedef struct bncli_argument {
     bncli_argument_kind kind;
-    bncl_buffer *buffer; /* NULL: the kernel gets a null pointer */
+    bncl_buffer *buffer;       /* NULL: the kernel gets a null pointer */
+    const bncl_tensor *tensor; /* what of the buffer it is; NULL: all */
     uint64_t offset;
     uint64_t strides[4];
     uint32_t number;
     double real;
 } bncli_argument;
 
+/* The tensors of these must live until the launch. */
 static inline bncli_argument bncli_arg_tensor(const bncl_tensor *tensor)
 {
-    return (bncli_argument){
-        .kind = BNCLI_ARGUMENT_TENSOR, .buffer = tensor->buffer, .offset = tensor->offset};
+    return (bncli_argument){.kind = BNCLI_ARGUMENT_TENSOR,
+                            .buffer = tensor->buffer,
+                            .tensor = tensor,
+                            .offset = tensor->offset};
 }
 
 static inline bncli_argument bncli_arg_strided(const bncl_tensor *tensor, size_t outer,
@@ -40,6 +44,7 @@ static inline bncli_argument bncli_arg_strided(const bncl_tensor *tensor, size_t
 {
     return (bncli_argument){.kind = BNCLI_ARGUMENT_STRIDED,
                             .buffer = tensor->buffer,
+                            .tensor = tensor,
                             .offset = tensor->offset,
                             .strides = {outer, inner}};
 }
@@ -49,6 +54,7 @@ static inline bncli_argument bncli_arg_walked(const bncl_tensor *tensor, const s
 {
     return (bncli_argument){.kind = BNCLI_ARGUMENT_WALKED,
                             .buffer = tensor->buffer,
+                            .tensor = tensor,
                             .offset = tensor->offset,
                             .strides = {strides[0], strides[1], strides[2], strides[3]}};
 }
@@ -84,6 +90,12 @@ typedef struct bncli_grid {
     size_t items[BNCLI_GRID_DIMENSIONS];
     size_t group[BNCLI_GRID_DIMENSIONS];
 } bncli_grid;
+
+/* The bytes that a kernel moves by what it is given: of each tensor its elements, whatever lies
+   between them, and buffers whole. Each argument counts once: one that is read and written, or read
+   again, counts as much as one that is read; in place, a tensor is two arguments. That is the
+   traffic that the kernels' headers tell, but for what comes from a cache. */
+uint64_t bncli_argument_bytes(const bncli_argument *arguments, size_t count);
 
 /* Sets the kernel's arguments in order and enqueues it. With `signal`, *signal becomes its event:
    when the call fails the kernel does not run and *signal is not written.

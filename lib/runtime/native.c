@@ -16,6 +16,8 @@
 #include "base/alloc.h"
 #include "runtime/objects.h"
 #include "runtime/queue.h"
+#include "runtime/recorder.h"
+#include "tensor/tensor.h"
 
 /* What the driver copies, fills in and hands to its thread. */
 typedef struct native_command {
@@ -63,7 +65,7 @@ static size_t index_of(native_command *command, cl_mem *list, const bncl_buffer 
     return i;
 }
 
-bncl_status bncli_native_run(bncl_queue *queue, bncli_native_function *function,
+bncl_status bncli_native_run(bncl_queue *queue, const char *name, bncli_native_function *function,
                              const void *arguments, size_t bytes, const bncl_tensor *const *tensors,
                              size_t count, bncl_error *err)
 {
@@ -82,8 +84,16 @@ bncl_status bncli_native_run(bncl_queue *queue, bncli_native_function *function,
     bncl_status status = bncli_queue_begin(queue, NULL, err); /* keeps the order of calls */
     if (status != BNCL_OK)
         return status;
+    bncli_recording recording = bncli_recording_begin(queue, NULL);
     cl_int code = clEnqueueNativeKernel(queue->cl, run, &command, sizeof command,
-                                        (cl_uint)command.memory_count, list, places, 0, NULL, NULL);
+                                        (cl_uint)command.memory_count, list, places, 0, NULL,
+                                        bncli_recording_event(&recording));
+    if (recording.recorder != NULL) {
+        bncli_command_facts facts = {.name = name, .kind = BNCLI_COMMAND_PRODUCT};
+        for (size_t i = 0; i < count; ++i)
+            facts.bytes += bncli_tensor_bytes(tensors[i]);
+        bncli_recording_end(&recording, code, &facts);
+    }
     return bncli_cl_status(code, "clEnqueueNativeKernel", err);
 }
 

@@ -18,9 +18,10 @@ enum {
    `arguments` is a copy of the caller's; first[i] is where the i-th tensor's first element lies. */
 typedef void bncli_native_function(const void *arguments, void *const *first);
 
-/* Enqueues the function as the queue's next command, on tensors with at least one element, which
-   may share buffers. Counts and sizes are at most those above. Errors: OPENCL, MEMORY. */
-bncl_status bncli_native_run(bncl_queue *queue, bncli_native_function *function,
+/* Enqueues the function as the queue's next command, `name` in traces (a product of matrices), on
+   tensors with at least one element, which may share buffers. Counts and sizes are at most those
+   above. Errors: OPENCL, MEMORY. */
+bncl_status bncli_native_run(bncl_queue *queue, const char *name, bncli_native_function *function,
                              const void *arguments, size_t bytes, const bncl_tensor *const *tensors,
                              size_t count, bncl_error *err);
 

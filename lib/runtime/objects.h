@@ -9,9 +9,12 @@
 #include <bncl/buffer.h>
 #include <bncl/queue.h>
 
+#include "base/trace_file.h"
 #include "runtime/cl_call.h"
 #include "runtime/context.h"
 #include "runtime/device.h"
+
+typedef struct bncli_recorder bncli_recorder;
 
 struct bncl_context {
     cl_context cl;
@@ -23,12 +26,17 @@ struct bncl_context {
     void *attached; /* what floor 3 keeps here: its built programs */
     void (*attached_destroy)(void *);
     atomic_bool used_clblast; /* whose program cache then holds on to cl */
+    bncli_trace_file *trace;  /* NULL: none was asked for */
+    atomic_uint queues;       /* made so far: a trace numbers them */
 };
 
 struct bncl_queue {
     bncl_context *context; /* borrowed */
     cl_command_queue cl;
     bool out_of_order;
+    bool timed;               /* the device notes when its commands run */
+    const char *layer, *pass; /* of the graph that is enqueuing; borrowed; NULL: none */
+    bncli_recorder *recorder; /* NULL: nobody asks what it runs */
 };
 
 struct bncl_buffer {

@@ -4,6 +4,7 @@
 #include "base/alloc.h"
 #include "base/error.h"
 #include "runtime/objects.h"
+#include "runtime/recorder.h"
 
 bncl_status bncli_queue_wrap(bncl_context *context, cl_command_queue cl, bncl_queue **out,
                              bncl_error *err)
@@ -20,17 +21,25 @@ bncl_status bncli_queue_wrap(bncl_context *context, cl_command_queue cl, bncl_qu
     queue->context = context;
     queue->cl = cl;
     queue->out_of_order = (properties & CL_QUEUE_OUT_OF_ORDER_EXEC_MODE_ENABLE) != 0;
-    *out = queue;
-    return BNCL_OK;
+    queue->timed = (properties & CL_QUEUE_PROFILING_ENABLE) != 0;
+    if (context->trace != NULL)
+        status = bncli_recorder_create(queue, err);
+    if (status == BNCL_OK)
+        *out = queue;
+    else
+        bncli_free(queue);
+    return status;
 }
 
-bncl_status bncl_queue_create(bncl_context *context, bncl_queue **out, bncl_error *err)
+static bncl_status create(bncl_context *context, bool timed, bncl_queue **out, bncl_error *err)
 {
     bncli_error_clear(err);
     if (context == NULL || out == NULL)
         return bncli_fail(err, BNCL_ERROR_ARGUMENT, "context or out is NULL");
+    const cl_command_queue_properties properties =
+        timed || context->trace != NULL ? CL_QUEUE_PROFILING_ENABLE : 0;
     cl_int code = CL_SUCCESS;
-    cl_command_queue cl = clCreateCommandQueue(context->cl, context->device, 0, &code);
+    cl_command_queue cl = clCreateCommandQueue(context->cl, context->device, properties, &code);
     if (code != CL_SUCCESS)
         return bncli_cl_status(code, "clCreateCommandQueue", err);
     bncl_status status = bncli_queue_wrap(context, cl, out, err);
@@ -39,11 +48,22 @@ bncl_status bncl_queue_create(bncl_context *context, bncl_queue **out, bncl_erro
     return status;
 }
 
+bncl_status bncl_queue_create(bncl_context *context, bncl_queue **out, bncl_error *err)
+{
+    return create(context, false, out, err);
+}
+
+bncl_status bncl_queue_create_timed(bncl_context *context, bncl_queue **out, bncl_error *err)
+{
+    return create(context, true, out, err);
+}
+
 void bncl_queue_destroy(bncl_queue *queue)
 {
     if (queue == NULL)
         return;
-    clFinish(queue->cl);
+    const cl_int code = clFinish(queue->cl);
+    bncli_recorder_destroy(queue, code == CL_SUCCESS);
     clReleaseCommandQueue(queue->cl);
     bncli_free(queue);
 }
@@ -61,12 +81,20 @@ bncl_status bncl_queue_finish(bncl_queue *queue, bncl_error *err)
     bncli_error_clear(err);
     if (queue == NULL)
         return bncli_fail(err, BNCL_ERROR_ARGUMENT, "queue is NULL");
-    return bncli_cl_status(clFinish(queue->cl), "clFinish", err);
+    const cl_int code = clFinish(queue->cl);
+    bncli_recorder_collect(queue, code == CL_SUCCESS);
+    return bncli_cl_status(code, "clFinish", err);
 }
 
 bncl_context *bncli_queue_context(const bncl_queue *queue)
 {
     return queue->context;
+}
+
+void bncli_queue_label(bncl_queue *queue, const char *layer, const char *pass)
+{
+    queue->layer = layer;
+    queue->pass = pass;
 }
 
 /* An event of another queue may never come while that queue is not flushed: rusticl then waits for

@@ -3,18 +3,15 @@
 #include "runtime/buffer.h"
 #include "runtime/objects.h"
 #include "runtime/queue.h"
+#include "runtime/recorder.h"
 #include "tensor/dtype.h"
+#include "tensor/tensor.h"
 
 #include <stdint.h>
 
 static size_t byte_offset(const bncl_tensor *tensor)
 {
     return tensor->offset * bncl_dtype_size(tensor->dtype);
-}
-
-static size_t byte_count(const bncl_tensor *tensor)
-{
-    return bncl_tensor_count(tensor) * bncl_dtype_size(tensor->dtype);
 }
 
 /* What every call of this file checks and does first. */
@@ -34,9 +31,22 @@ static bncl_status begin(bncl_queue *queue, const bncl_tensor *tensor, const cha
 typedef cl_int enqueue_function(bncl_queue *queue, const bncl_tensor *tensor, const void *operand,
                                 cl_event *event);
 
-static bncl_status enqueue(enqueue_function *function, const char *call, bncl_queue *queue,
-                           const bncl_tensor *tensor, const void *operand, const bncl_sync *sync,
-                           bncl_error *err)
+static void tell(bncli_recording *recording, cl_int code, const char *name, size_t bytes)
+{
+    const bncli_command_facts facts = {
+        .name = name, .kind = BNCLI_COMMAND_TRANSFER, .bytes = bytes};
+    bncli_recording_told(recording, code, &facts);
+}
+
+typedef struct transfer {
+    enqueue_function *enqueue;
+    const char *call; /* OpenCL's, for texts */
+    const char *name; /* in traces */
+    unsigned sides;   /* how many tensors of the size it touches */
+} transfer;
+
+static bncl_status enqueue(const transfer *what, bncl_queue *queue, const bncl_tensor *tensor,
+                           const void *operand, const bncl_sync *sync, bncl_error *err)
 {
     if (bncl_tensor_count(tensor) == 0)
         return bncli_queue_end(queue, sync, err);
@@ -45,15 +55,17 @@ static bncl_status enqueue(enqueue_function *function, const char *call, bncl_qu
     bncl_status status = bncli_event_prepare(wanted, &event, err);
     if (status != BNCL_OK)
         return status;
-    cl_int code = function(queue, tensor, operand, event != NULL ? &event->cl : NULL);
-    return bncli_event_deliver(event, wanted, bncli_cl_status(code, call, err));
+    bncli_recording recording = bncli_recording_begin(queue, event != NULL ? &event->cl : NULL);
+    cl_int code = what->enqueue(queue, tensor, operand, bncli_recording_event(&recording));
+    tell(&recording, code, what->name, what->sides * bncli_tensor_bytes(tensor));
+    return bncli_event_deliver(event, wanted, bncli_cl_status(code, what->call, err));
 }
 
 static cl_int enqueue_write(bncl_queue *queue, const bncl_tensor *tensor, const void *host,
                             cl_event *event)
 {
     return clEnqueueWriteBuffer(queue->cl, tensor->buffer->cl, CL_FALSE, byte_offset(tensor),
-                                byte_count(tensor), host, 0, NULL, event);
+                                bncli_tensor_bytes(tensor), host, 0, NULL, event);
 }
 
 bncl_status bncl_tensor_write(bncl_queue *queue, const bncl_tensor *tensor, const void *host,
@@ -64,7 +76,8 @@ bncl_status bncl_tensor_write(bncl_queue *queue, const bncl_tensor *tensor, cons
         return status;
     if (host == NULL && bncl_tensor_count(tensor) > 0)
         return bncli_fail(err, BNCL_ERROR_ARGUMENT, "host is NULL");
-    return enqueue(enqueue_write, "clEnqueueWriteBuffer", queue, tensor, host, sync, err);
+    static const transfer write = {enqueue_write, "clEnqueueWriteBuffer", "write", 1};
+    return enqueue(&write, queue, tensor, host, sync, err);
 }
 
 bncl_status bncli_tensor_upload(bncl_queue *queue, const bncl_tensor *tensor, const void *host,
@@ -73,8 +86,12 @@ bncl_status bncli_tensor_upload(bncl_queue *queue, const bncl_tensor *tensor, co
     bncl_status status = begin(queue, tensor, "tensor", NULL, err);
     if (status != BNCL_OK || bncl_tensor_count(tensor) == 0)
         return status;
+    bncli_recording recording = bncli_recording_begin(queue, NULL);
     cl_int code = clEnqueueWriteBuffer(queue->cl, tensor->buffer->cl, CL_TRUE, byte_offset(tensor),
-                                       byte_count(tensor), host, 0, NULL, NULL);
+                                       bncli_tensor_bytes(tensor), host, 0, NULL,
+                                       bncli_recording_event(&recording));
+    tell(&recording, code, "write", bncli_tensor_bytes(tensor));
+    bncli_recorder_collect(queue, code == CL_SUCCESS);
     return bncli_cl_status(code, "clEnqueueWriteBuffer", err);
 }
 
@@ -87,9 +104,12 @@ bncl_status bncl_tensor_read(bncl_queue *queue, const bncl_tensor *tensor, void 
     if (bncl_tensor_count(tensor) > 0) {
         if (host == NULL)
             return bncli_fail(err, BNCL_ERROR_ARGUMENT, "host is NULL");
-        cl_int code =
-            clEnqueueReadBuffer(queue->cl, tensor->buffer->cl, CL_TRUE, byte_offset(tensor),
-                                byte_count(tensor), host, 0, NULL, NULL);
+        bncli_recording recording = bncli_recording_begin(queue, NULL);
+        cl_int code = clEnqueueReadBuffer(queue->cl, tensor->buffer->cl, CL_TRUE,
+                                          byte_offset(tensor), bncli_tensor_bytes(tensor), host, 0,
+                                          NULL, bncli_recording_event(&recording));
+        tell(&recording, code, "read", bncli_tensor_bytes(tensor));
+        bncli_recorder_collect(queue, code == CL_SUCCESS);
         if (code != CL_SUCCESS)
             return bncli_cl_status(code, "clEnqueueReadBuffer", err);
     }
@@ -101,7 +121,7 @@ static cl_int enqueue_copy(bncl_queue *queue, const bncl_tensor *dst, const void
 {
     const bncl_tensor *src = operand;
     return clEnqueueCopyBuffer(queue->cl, src->buffer->cl, dst->buffer->cl, byte_offset(src),
-                               byte_offset(dst), byte_count(dst), 0, NULL, event);
+                               byte_offset(dst), bncli_tensor_bytes(dst), 0, NULL, event);
 }
 
 bncl_status bncl_tensor_copy(bncl_queue *queue, const bncl_tensor *src, const bncl_tensor *dst,
@@ -118,7 +138,8 @@ bncl_status bncl_tensor_copy(bncl_queue *queue, const bncl_tensor *src, const bn
     if (bncl_tensor_count(src) != bncl_tensor_count(dst))
         return bncli_fail(err, BNCL_ERROR_SHAPE, "dst: expected %zu elements as src, got %zu",
                           bncl_tensor_count(src), bncl_tensor_count(dst));
-    return enqueue(enqueue_copy, "clEnqueueCopyBuffer", queue, dst, src, sync, err);
+    static const transfer copy = {enqueue_copy, "clEnqueueCopyBuffer", "copy", 2};
+    return enqueue(&copy, queue, dst, src, sync, err);
 }
 
 static cl_int enqueue_fill(bncl_queue *queue, const bncl_tensor *tensor, const void *pattern,
@@ -126,7 +147,7 @@ static cl_int enqueue_fill(bncl_queue *queue, const bncl_tensor *tensor, const v
 {
     return clEnqueueFillBuffer(queue->cl, tensor->buffer->cl, pattern,
                                bncl_dtype_size(tensor->dtype), byte_offset(tensor),
-                               byte_count(tensor), 0, NULL, event);
+                               bncli_tensor_bytes(tensor), 0, NULL, event);
 }
 
 bncl_status bncl_tensor_fill(bncl_queue *queue, const bncl_tensor *tensor, double value,
@@ -140,5 +161,6 @@ bncl_status bncl_tensor_fill(bncl_queue *queue, const bncl_tensor *tensor, doubl
         return bncli_fail(err, BNCL_ERROR_ARGUMENT, "%g does not fit %s", value, facts->name);
     unsigned char pattern[sizeof(double)];
     facts->encode(value, pattern);
-    return enqueue(enqueue_fill, "clEnqueueFillBuffer", queue, tensor, pattern, sync, err);
+    static const transfer fill = {enqueue_fill, "clEnqueueFillBuffer", "fill", 1};
+    return enqueue(&fill, queue, tensor, pattern, sync, err);
 }

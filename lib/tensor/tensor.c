@@ -101,3 +101,8 @@ size_t bncl_tensor_count(const bncl_tensor *tensor)
         return 0;
     return count;
 }
+
+size_t bncli_tensor_bytes(const bncl_tensor *tensor)
+{
+    return bncl_tensor_count(tensor) * bncl_dtype_size(tensor->dtype);
+}

@@ -15,6 +15,9 @@ bool bncli_tensor_is_dense(const bncl_tensor *tensor);
    range. */
 void bncli_tensor_strides(const bncl_tensor *tensor, size_t *out);
 
+/* The bytes of its elements alone. Its size was checked. */
+size_t bncli_tensor_bytes(const bncl_tensor *tensor);
+
 /* The bytes from the buffer's begin to the tensor's end; false if they, or the number of elements,
    overflow. Rank and dtype are in range. */
 bool bncli_tensor_end(const bncl_tensor *tensor, size_t *bytes);

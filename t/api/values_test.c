@@ -29,6 +29,8 @@ static void null_is_destroyed(void **state)
     returned("bncl_event_destroy");
     bncl_graph_destroy(NULL);
     returned("bncl_graph_destroy");
+    bncl_graph_profile_destroy(NULL);
+    returned("bncl_graph_profile_destroy");
     bncl_linear_destroy(NULL);
     returned("bncl_linear_destroy");
     bncl_queue_destroy(NULL);
@@ -56,6 +58,7 @@ static void null_has_nothing(void **state)
     expect_zero("bncl_tensor_count", bncl_tensor_count(NULL));
     expect_zero("bncl_batch_norm_mask_bytes", bncl_batch_norm_mask_bytes(NULL));
     expect_zero("bncl_graph_parameter_count", bncl_graph_parameter_count(NULL));
+    expect_zero("bncl_graph_profile_count", bncl_graph_profile_count(NULL));
     expect_zero("bncl_graph_state_count", bncl_graph_state_count(NULL));
     expect_null("bncl_opencl_get_context", bncl_opencl_get_context(NULL));
     expect_null("bncl_opencl_get_device", bncl_opencl_get_device(NULL));

@@ -42,6 +42,7 @@ sgd           ops
 bncl          graph
 fold          graph
 graph         graph
+graph_profile graph
 recalibrate   graph
 state_dict    graph
 END

@@ -70,6 +70,14 @@ static cl_int CL_API_CALL get_event_info(cl_event event, cl_event_info what, siz
     return fault_layer_next->clGetEventInfo(event, what, size, out, needed);
 }
 
+static cl_int CL_API_CALL get_profiling_info(cl_event event, cl_profiling_info what, size_t size,
+                                             void *out, size_t *needed)
+{
+    if (fault_layer_hit("clGetEventProfilingInfo"))
+        return CL_OUT_OF_RESOURCES;
+    return fault_layer_next->clGetEventProfilingInfo(event, what, size, out, needed);
+}
+
 static cl_int CL_API_CALL get_program_info(cl_program program, cl_program_info what, size_t size,
                                            void *out, size_t *needed)
 {
@@ -106,6 +114,7 @@ void fault_layer_take_queries(cl_icd_dispatch *dispatch)
     dispatch->clGetCommandQueueInfo = get_queue_info;
     dispatch->clGetMemObjectInfo = get_mem_info;
     dispatch->clGetEventInfo = get_event_info;
+    dispatch->clGetEventProfilingInfo = get_profiling_info;
     dispatch->clGetProgramInfo = get_program_info;
     dispatch->clGetProgramBuildInfo = get_build_info;
     dispatch->clGetKernelWorkGroupInfo = get_group_info;

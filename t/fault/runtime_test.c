@@ -314,6 +314,7 @@ static bncl_status fill_tensor(void *of, bncl_error *err)
 static void transferred(void *of, fault_record *record)
 {
     world *w = of;
+    device_ok(w->d, bncl_queue_finish(w->on, &w->d->err), "bncl_queue_finish");
     device_ok(w->d, bncl_event_wait(w->event, &w->d->err), "bncl_event_wait");
     fault_record_bytes(record, "host memory", w->host, sizeof w->host);
     fault_record_tensor(record, "b", w->d, &w->b);

@@ -11,6 +11,7 @@
 #include <stdbool.h>
 #include <stdio.h>
 #include <string.h>
+#include <sys/file.h>
 #include <sys/stat.h>
 #include <unistd.h>
 
@@ -141,6 +142,24 @@ ssize_t write(int fd, const void *bytes, size_t count)
         return -1;
     find("write", &next);
     return next(fd, bytes, shortened(count));
+}
+
+ssize_t pwrite(int fd, const void *bytes, size_t count, off_t offset)
+{
+    ssize_t (*next)(int, const void *, size_t, off_t);
+    if (fails("pwrite", true))
+        return -1;
+    find(NAME64("pwrite"), &next);
+    return next(fd, bytes, shortened(count), offset);
+}
+
+int flock(int fd, int operation)
+{
+    int (*next)(int, int);
+    if (fails("flock", true))
+        return -1;
+    find("flock", &next);
+    return next(fd, operation);
 }
 
 int fsync(int fd)

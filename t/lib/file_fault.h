@@ -1,6 +1,6 @@
 /* Makes calls of the operating system fail, be cut short or be interrupted. Linked into a
-   program, it takes the place of libc's open, pread, read, write, fsync, fchmod, fchown, close and
-   rename there, and passes on to them whatever is not to fail. For one thread. */
+   program, it takes the place of libc's open, pread, read, write, pwrite, flock, fsync, fchmod,
+   fchown, close and rename there, and passes on to them whatever is not to fail. For one thread. */
 #ifndef FILE_FAULT_H
 #define FILE_FAULT_H
 
@@ -12,10 +12,11 @@
    `times` times. close() has closed all the same, as Linux does. */
 void file_fault_set(const char *call, unsigned long nth, unsigned long times, int error);
 
-/* From now on, pread, read and write handle at most `most` bytes at once. */
+/* From now on, pread, read, write and pwrite handle at most `most` bytes at once. */
 void file_fault_shorten(size_t most);
 
-/* From now on, open, pread, read, write and fsync are interrupted every second time. */
+/* From now on, open, pread, read, write, pwrite, flock and fsync are interrupted every second
+   time. */
 void file_fault_interrupt(void);
 
 /* From now on, the first open that may create a file finds a symbolic link to `target` of the name

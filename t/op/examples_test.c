@@ -178,6 +178,26 @@ static void one_seed_gives_one_file(void **state)
     assert_memory_not_equal(bytes[0], bytes[2], counts[0]);
 }
 
+/* Three steps an epoch, of which the first epoch's are told of; the network is the same. */
+static void a_profile_is_shown(void **state)
+{
+    device_of(state);
+    const char *folder = small_set(150), *file = files_path(folder, "a");
+    const char *options = harness_text("--data %s --output %s --epochs 2 --batch 64", folder, file);
+    size_t count, profiled_count;
+    run(0, harness_text("fashion_mlp %s", options));
+    const void *bytes = files_read(file, &count);
+    const char *output = run(0, harness_text("fashion_mlp %s --profile", options));
+    command_said(output, "\nlayer ");
+    command_said(output, "\nfc1 ");
+    command_said(output, " sgd_step ");
+    command_said(output, " GB/s (3 steps; times are ");
+    assert_true(strstr(output, "GB/s (3 steps") < strstr(output, "\nepoch 1/2 "));
+    const void *profiled = files_read(file, &profiled_count);
+    assert_int_equal(profiled_count, count);
+    assert_memory_equal(profiled, bytes, count);
+}
+
 static void what_is_wrong_is_said(void **state)
 {
     device_of(state);
@@ -264,6 +284,7 @@ int main(void)
         HARNESS_TEST(the_command_line_is_checked),
         HARNESS_TEST(a_network_is_trained_saved_and_loaded),
         HARNESS_TEST(one_seed_gives_one_file),
+        HARNESS_TEST(a_profile_is_shown),
         HARNESS_TEST(what_is_wrong_is_said),
         HARNESS_TEST(files_that_cannot_be_written_are_refused_first),
         HARNESS_TEST(checking_leaves_no_trace),

@@ -43,7 +43,7 @@ static void defaults_are_as_documented(void **state)
     assert_string_equal(options.output, "fashion_mlp.safetensors");
     assert_null(options.load);
     assert_null(options.logits);
-    assert_false(options.check || options.help || options.version);
+    assert_false(options.profile || options.check || options.help || options.version);
 }
 
 static void the_environment_names_the_folder(void **state)
@@ -71,6 +71,7 @@ static void options_are_taken(void **state)
     assert_string_equal(options.output, "a");
     assert_string_equal(options.load, "b");
     assert_string_equal(parsed(WORDS("--logits=c")).logits, "c");
+    assert_true(parsed(WORDS("--profile")).profile);
     assert_true(parsed(WORDS("--lr", "1e-3")).lr == 1e-3);
     assert_true(parsed(WORDS("--final-lr", "1000")).final_lr == 1000.0);
     assert_true(parsed(WORDS("--check", "--seed=3")).check);
