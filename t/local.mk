@@ -202,7 +202,7 @@ fault_ldadd = t/fault/libfaults.la $(LDADD) $(OPENCL_LIBS) -ldl
 pocl_tests += t/fault/batch_norm_test t/fault/double_backward_test t/fault/faults_test \
 	t/fault/fold_test t/fault/graph_test t/fault/linear_test t/fault/operators_test \
 	t/fault/program_test t/fault/runtime_test t/fault/state_dict_test t/fault/statistics_test \
-	t/fault/threads_test
+	t/fault/step_test t/fault/threads_test
 t_fault_batch_norm_test_LDADD = $(fault_ldadd)
 t_fault_double_backward_test_LDADD = $(fault_ldadd)
 t_fault_faults_test_LDADD = $(fault_ldadd)
@@ -216,6 +216,8 @@ t_fault_runtime_test_CPPFLAGS = $(AM_CPPFLAGS) $(OPENCL_CFLAGS)
 t_fault_runtime_test_LDADD = $(fault_ldadd)
 t_fault_state_dict_test_LDADD = $(fault_ldadd)
 t_fault_statistics_test_LDADD = $(fault_ldadd)
+t_fault_step_test_CPPFLAGS = $(AM_CPPFLAGS) $(OPENCL_CFLAGS)
+t_fault_step_test_LDADD = $(fault_ldadd)
 t_fault_threads_test_LDADD = $(fault_ldadd)
 
 check_LTLIBRARIES += t/api/libapi.la
