@@ -1,5 +1,5 @@
-/* The network of examples/fashion_mlp in libbncl and in PyTorch, turn by turn: a training step and a
-   forward pass in eval mode at four batch sizes, and an epoch of as many images as Fashion-MNIST
+/* The network of examples/fashion_mlp in libbncl and in PyTorch, turn by turn: a training step and
+   a forward pass in eval mode at four batch sizes, and an epoch of as many images as Fashion-MNIST
    has. Prints a table, and writes JSON: a list with an object a case,
      {"name": "mlp_train_32", "noisy": false, "launches": 20,
       "ratio": {"median", "low", "high"}, "libbncl": {…}, "pytorch": {…}}
@@ -68,7 +68,7 @@ static bncl_status prepare(mlp_run *run, int k, const mlp_case *c, mlp_row *row,
     return status;
 }
 
-/* A sample, after as many calls that make the caches its own; one is enough where a call is long. */
+/* A sample, after as many calls that make the caches its own; none where a call is long. */
 static bncl_status take_turn(mlp_run *run, int k, const mlp_row *row, double *sample,
                              bncl_error *err)
 {

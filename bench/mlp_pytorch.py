@@ -1,6 +1,6 @@
 #!/usr/bin/python3
-"""The network of examples/fashion_model.c in PyTorch on the CPU, timed, for bench/mlp. Its argument:
-how many threads.
+"""The network of examples/fashion_model.c in PyTorch on the CPU, timed, for bench/mlp. Its
+argument: how many threads.
 
 Standard output begins with a line: what this is, or "!" and why it cannot be used. Then, for each
 line on standard input, comes one line:

@@ -29,8 +29,9 @@ bncl_status bncli_cblas_sgemm(bncl_queue *queue, const bncli_product *product, c
                               const bncl_tensor *b, float beta, const bncl_tensor *c,
                               const bncl_buffer *workspace, bncl_error *err);
 
-/* The same with something beside it. Sums are those of kernels/linear_bias.cl, bit for bit: rows add
-   in order within leaves of 32, leaves in order as sums of two floats. Errors: MEMORY, OPENCL. */
+/* The same with something beside it. Sums are those of kernels/linear_bias.cl, bit for bit: rows
+   add in order within leaves of 32, leaves in order as sums of two floats. Errors: MEMORY,
+   OPENCL. */
 bncl_status bncli_cblas_sgemm_beside(bncl_queue *queue, const bncli_product *product,
                                      const bncl_tensor *a, const bncl_tensor *b, float beta,
                                      const bncl_tensor *c, bncli_gemm_beside beside,

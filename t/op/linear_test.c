@@ -220,7 +220,7 @@ static float *dbias_by(device *d, const char *who, size_t rows, size_t out, bool
     return device_floats(d, &a.backward.dbias);
 }
 
-/* The product's own command adds dbias up as the kernel does, which stands beside other products. */
+/* The product's own command adds dbias up as the kernel does. */
 static void dbias_has_the_kernels_bits(void **state)
 {
     device *d = device_of(state);
