@@ -158,7 +158,7 @@ t_lib_libcheck_la_SOURCES += \
 	t/lib/network_feed.c t/lib/network_feed.h \
 	t/lib/network_graph.c t/lib/network_graph.h t/lib/network_run.c \
 	t/lib/reference_graph.c t/lib/reference_graph.h
-unit_tests += t/unit/reference_graph_test
+unit_tests += t/unit/liveness_test t/unit/reference_graph_test
 device_tests += \
 	t/op/graph_batch_test t/op/graph_build_test t/op/graph_fold_refused_test \
 	t/op/graph_fold_test t/op/graph_fuse_test t/op/graph_gradient_test t/op/graph_load_test \
