@@ -65,7 +65,7 @@ static training *training_make(void **state)
     device *d = t->d = device_of(state);
     bncl_sgd_options options = bncl_sgd_options_default();
     options.momentum = 0.9;
-    device_hold(d, t, release_training);
+    harness_hold(t, release_training);
     make_graph(t);
     make_data(t);
     device_ok(d, bncl_graph_parameters(t->graph, &t->values, &t->gradients, &d->err), "parameters");
