@@ -63,7 +63,7 @@ t_unit_progress_test_SOURCES = t/unit/progress_test.c examples/progress.c exampl
 
 # The benchmarks, in small.
 unit_tests += t/unit/accuracy_test t/unit/bench_test
-pocl_tests += t/op/accuracy_test t/op/bench_test
+pocl_tests += t/op/accuracy_test t/op/bench_test t/op/mlp_bench_test
 t_unit_accuracy_test_SOURCES = t/unit/accuracy_test.c \
 	bench/accuracy_case.c bench/accuracy_case.h \
 	bench/accuracy_exact.c bench/accuracy_exact.h
@@ -72,6 +72,8 @@ t_unit_bench_test_SOURCES = t/unit/bench_test.c \
 	bench/bench_model.c bench/bench_model.h \
 	bench/bench_numbers.c bench/bench_numbers.h \
 	bench/bench_statistics.c bench/bench_statistics.h
+t_op_mlp_bench_test_CPPFLAGS = $(AM_CPPFLAGS) $(JANSSON_CFLAGS)
+t_op_mlp_bench_test_LDADD = $(LDADD) $(JANSSON_LIBS)
 t_op_bench_test_CPPFLAGS = $(AM_CPPFLAGS) $(JANSSON_CFLAGS)
 t_op_bench_test_LDADD = $(LDADD) $(JANSSON_LIBS)
 

@@ -58,7 +58,7 @@ bncl_status bncli_clblast_workspace_size(bncl_context *context, const bncli_prod
 }
 
 /* The matrix as it is stored, [rows, columns], times a vector: with a row of C that is
-   cᵀ += op(B)ᵀ·aᵀ. CLBlast's product of matrices works on blocks of 64 rows and more, of which such a
+   cᵀ += op(B)ᵀ·aᵀ. CLBlast's product of matrices works on blocks of many rows, of which such a
    product would use one. */
 static CLBlastStatusCode multiply_vector(bncl_queue *queue, const bncli_product *p,
                                          const bncl_tensor *a, const bncl_tensor *b,
