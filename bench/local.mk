@@ -1,7 +1,8 @@
 # The benchmarks: public headers and -lbncl only. `make bench' makes them; `make check' as well, for
 # the tests that run them once. bncl-bench is installed.
 bin_PROGRAMS += bench/bncl-bench
-BENCHES = bench/accuracy bench/startup bench/startup_bare bench/startup_library bench/versus
+BENCHES = bench/accuracy bench/mlp bench/startup bench/startup_bare bench/startup_library \
+	bench/versus
 check_PROGRAMS += $(BENCHES)
 bench: $(BENCHES) bench/bncl-bench
 
@@ -93,6 +94,37 @@ bench_startup_library_SOURCES = bench/startup_library.c
 BENCH_STARTUP_OPTIONS =
 bench-startup: bench/startup bench/startup_bare bench/startup_library
 	bench/startup $(BENCH_STARTUP_OPTIONS)
+
+# The example's network beside the same one in PyTorch.
+bench_mlp_CPPFLAGS = -I$(top_srcdir)/include -I$(top_srcdir)/bench $(OPENCL_CFLAGS) \
+	$(JANSSON_CFLAGS)
+bench_mlp_LDADD = libbncl.la $(OPENCL_LIBS) $(JANSSON_LIBS) -lm -ldl
+bench_mlp_SOURCES = \
+	bench/bench_numbers.c bench/bench_numbers.h \
+	bench/bench_statistics.c bench/bench_statistics.h \
+	bench/child.c bench/child.h \
+	bench/fail.c bench/fail.h \
+	bench/launches.c bench/launches.h \
+	bench/mlp.c \
+	bench/mlp_library.c \
+	bench/mlp_options.c bench/mlp_options.h \
+	bench/mlp_pytorch.c \
+	bench/mlp_side.h \
+	bench/mlp_texts.h \
+	bench/pytorch.c bench/pytorch.h \
+	examples/fail.c examples/fail.h \
+	examples/fashion_model.c examples/fashion_model.h \
+	examples/fashion_trainer.c examples/fashion_trainer.h \
+	examples/progress.c examples/progress.h
+nodist_bench_mlp_SOURCES = mlp_texts.c
+EXTRA_DIST += bench/mlp_pytorch.py
+mlp_texts.c: bench/mlp_pytorch.py tools/embed_texts.sh
+	$(AM_V_GEN)$(SHELL) $(srcdir)/tools/embed_texts.sh mlp_texts.h \
+		$(srcdir)/bench/mlp_pytorch.py > $@.tmp && mv -f $@.tmp $@
+CLEANFILES += mlp_texts.c mlp_texts.c.tmp
+BENCH_MLP_OPTIONS =
+bench-mlp: bench/mlp
+	bench/mlp $(BENCH_MLP_OPTIONS)
 
 bench_versus_CPPFLAGS = -I$(top_srcdir)/include
 bench_versus_LDADD = libbncl.la

@@ -120,6 +120,19 @@ static bncl_status train_epoch(fashion_run *run, fashion_trainer *trainer, size_
     return BNCL_OK;
 }
 
+/* What passes take on the device, and would if nothing in it were used again. */
+static bncl_status tell_memory(const fashion_run *run, bncl_error *err)
+{
+    const double mib = 1048576.0;
+    bncl_graph_memory_info memory;
+    bncl_status status = bncl_graph_memory(run->graph, &memory, err);
+    if (status == BNCL_OK)
+        printf("memory    values %.2f MiB (%.2f one by one), their gradients %.2f MiB (%.2f)\n",
+               (double)memory.values / mib, (double)memory.naive_values / mib,
+               (double)memory.gradients / mib, (double)memory.naive_gradients / mib);
+    return status;
+}
+
 /* Saving after each epoch keeps what was learned if the run is interrupted. */
 static bncl_status train_network(fashion_run *run, double *accuracy, bncl_error *err)
 {
@@ -135,7 +148,7 @@ static bncl_status train_network(fashion_run *run, double *accuracy, bncl_error 
         if (!(status = train_epoch(run, trainer, epoch, accuracy, err)))
             status = bncl_graph_save(run->graph, run->queue, options->output, err);
     fashion_trainer_destroy(trainer);
-    return status;
+    return status == BNCL_OK ? tell_memory(run, err) : status;
 }
 
 /* Compares bit for bit what the trained network and the loaded one make of the test images. */

@@ -10,15 +10,16 @@
 /* The random streams of shuffling, one an epoch, beyond those the weights are drawn from. */
 #define SHUFFLE_STREAM 1000u
 
-/* Host memory a batch is gathered in. It may be written again once `uploaded` has completed. */
-typedef struct staging {
-    float *images;
-    int32_t *labels;
-    bncl_event *uploaded; /* NULL: nothing under way */
-} staging;
+/* Where a batch's images lie on the device: two of these, so that one is filled, on a queue of its
+   own, while the step before reads the other. */
+typedef struct image_stage {
+    bncl_buffer *images; /* f32 [batch, FASHION_PIXELS] */
+    bncl_event *used;    /* completes with the step that reads it; NULL: there was none */
+} image_stage;
 
 struct fashion_trainer {
     bncl_queue *queue;
+    bncl_queue *uploads; /* owned */
     bncl_graph *graph;
     const fashion_set *set;
     uint64_t seed;
@@ -26,10 +27,10 @@ struct fashion_trainer {
     size_t steps; /* of an epoch */
     size_t epochs;
     double lr, final_lr;
-    uint32_t *order; /* [set->count] */
-    staging stages[2];
-    bncl_buffer *images;  /* f32 [batch, FASHION_PIXELS] */
-    bncl_buffer *labels;  /* i32 [batch] */
+    uint32_t *order;      /* [set->count] */
+    int32_t *label_order; /* [set->count]: an epoch's labels in that order */
+    image_stage stages[2];
+    bncl_buffer *labels;  /* i32 [set->count], likewise */
     bncl_buffer *dlogits; /* f32 [batch, FASHION_CLASSES] */
     bncl_buffer *losses;  /* f32 [steps]: reading each step's at once would wait for each */
     bncl_buffer *correct; /* i32 [steps] */
@@ -59,19 +60,14 @@ static size_t rows_of(const fashion_trainer *trainer, size_t step)
 static bncl_status create_host(fashion_trainer *trainer, bncl_error *err)
 {
     trainer->order = calloc(trainer->set->count, sizeof *trainer->order);
+    trainer->label_order = calloc(trainer->set->count, sizeof *trainer->label_order);
     trainer->read_losses = calloc(trainer->steps, sizeof *trainer->read_losses);
     trainer->read_correct = calloc(trainer->steps, sizeof *trainer->read_correct);
-    bool complete =
-        trainer->order != NULL && trainer->read_losses != NULL && trainer->read_correct != NULL;
-    for (int i = 0; i < 2; ++i) {
-        staging *stage = &trainer->stages[i];
-        stage->images = calloc(trainer->batch, FASHION_PIXELS * sizeof *stage->images);
-        stage->labels = calloc(trainer->batch, sizeof *stage->labels);
-        complete = complete && stage->images != NULL && stage->labels != NULL;
-    }
-    return complete ? BNCL_OK
-                    : example_fail(err, BNCL_ERROR_MEMORY,
-                                   "out of memory for batches of %zu images", trainer->batch);
+    if (trainer->order != NULL && trainer->label_order != NULL && trainer->read_losses != NULL &&
+        trainer->read_correct != NULL)
+        return BNCL_OK;
+    return example_fail(err, BNCL_ERROR_MEMORY, "out of memory for the order of %zu images",
+                        trainer->set->count);
 }
 
 static bncl_status create_buffers(fashion_trainer *trainer, bncl_context *context, bncl_error *err)
@@ -81,13 +77,14 @@ static bncl_status create_buffers(fashion_trainer *trainer, bncl_context *contex
         bncl_buffer **out;
         size_t elements; /* of 4 bytes, floats and labels alike */
     } rows[] = {
-        {&trainer->images, batch * FASHION_PIXELS},
-        {&trainer->labels, batch},
+        {&trainer->stages[0].images, batch * FASHION_PIXELS},
+        {&trainer->stages[1].images, batch * FASHION_PIXELS},
+        {&trainer->labels, trainer->set->count},
         {&trainer->dlogits, batch * FASHION_CLASSES},
         {&trainer->losses, steps},
         {&trainer->correct, steps},
     };
-    bncl_status status = BNCL_OK;
+    bncl_status status = bncl_queue_create(context, &trainer->uploads, err);
     for (size_t i = 0; i < sizeof rows / sizeof rows[0] && status == BNCL_OK; ++i)
         status = bncl_buffer_create(context, rows[i].elements * 4, rows[i].out, err);
     return status;
@@ -148,77 +145,71 @@ void fashion_trainer_destroy(fashion_trainer *trainer)
 {
     if (trainer == NULL)
         return;
-    bncl_queue_finish(trainer->queue, NULL); /* an upload may still read the host memory */
+    bncl_queue_finish(trainer->queue, NULL); /* it may still read the labels in host memory */
+    bncl_queue_destroy(trainer->uploads);
     for (int i = 0; i < 2; ++i) {
-        bncl_event_destroy(trainer->stages[i].uploaded);
-        free(trainer->stages[i].images);
-        free(trainer->stages[i].labels);
+        bncl_event_destroy(trainer->stages[i].used);
+        bncl_buffer_destroy(trainer->stages[i].images);
     }
     bncl_sgd_destroy(trainer->sgd);
     bncl_cross_entropy_destroy(trainer->loss);
     bncl_cross_entropy_destroy(trainer->last_loss);
-    bncl_buffer_destroy(trainer->images);
     bncl_buffer_destroy(trainer->labels);
     bncl_buffer_destroy(trainer->dlogits);
     bncl_buffer_destroy(trainer->losses);
     bncl_buffer_destroy(trainer->correct);
     free(trainer->order);
+    free(trainer->label_order);
     free(trainer->read_losses);
     free(trainer->read_correct);
     free(trainer);
 }
 
-static bncl_status gather(fashion_trainer *trainer, staging *stage, size_t step, bncl_error *err)
+/* Puts the step's images together where the device will read them: no copy is made beside. The step
+   that read this stage before must be done; the step between, of the other stage, goes on. */
+static bncl_status fill(fashion_trainer *trainer, image_stage *stage, size_t step,
+                        const bncl_tensor *images, bncl_event **filled, bncl_error *err)
 {
-    if (stage->uploaded != NULL) {
-        bncl_status status = bncl_event_wait(stage->uploaded, err);
-        if (status != BNCL_OK)
-            return status;
-        bncl_event_destroy(stage->uploaded);
-        stage->uploaded = NULL;
-    }
     const uint32_t *chosen = trainer->order + step * trainer->batch;
-    for (size_t row = 0; row < rows_of(trainer, step); ++row) {
-        memcpy(stage->images + row * FASHION_PIXELS,
-               trainer->set->images + (size_t)chosen[row] * FASHION_PIXELS,
-               FASHION_PIXELS * sizeof *stage->images);
-        stage->labels[row] = trainer->set->labels[chosen[row]];
-    }
-    return BNCL_OK;
-}
-
-/* Uploads a batch. The queue keeps its order: these writes begin when the step before, which reads
-   the same device memory, is done, and the event of the second completes after both. */
-static bncl_status upload(fashion_trainer *trainer, staging *stage, const bncl_tensor *images,
-                          const bncl_tensor *labels, bncl_error *err)
-{
-    const bncl_sync signal = {.signal = &stage->uploaded};
-    bncl_status status = bncl_tensor_write(trainer->queue, images, stage->images, NULL, err);
+    const bncl_sync signal = {.signal = filled};
+    void *mapped = NULL;
+    bncl_status status = stage->used != NULL ? bncl_event_wait(stage->used, err) : BNCL_OK;
+    if (status == BNCL_OK)
+        status = bncl_tensor_map(trainer->uploads, images, &mapped, NULL, err);
     if (status != BNCL_OK)
         return status;
-    return bncl_tensor_write(trainer->queue, labels, stage->labels, &signal, err);
+    for (size_t row = 0; row < rows_of(trainer, step); ++row)
+        memcpy((float *)mapped + row * FASHION_PIXELS,
+               trainer->set->images + (size_t)chosen[row] * FASHION_PIXELS,
+               FASHION_PIXELS * sizeof(float));
+    status = bncl_tensor_unmap(trainer->uploads, images, mapped, &signal, err);
+    return status == BNCL_OK ? bncl_queue_flush(trainer->uploads, err) : status;
 }
 
-/* Forward, loss, backward and optimizer for the batch on the device. Nothing of it waits. */
+/* Forward, loss, backward and optimizer for a batch that is there when `filled` completes. Nothing
+   of it waits; *used completes when the images are no longer needed. */
 static bncl_status learn(fashion_trainer *trainer, size_t step, const bncl_tensor *images,
-                         const bncl_tensor *labels, bncl_error *err)
+                         bncl_event *filled, bncl_event **used, bncl_error *err)
 {
-    const size_t one = 1, logit_dims[2] = {rows_of(trainer, step), FASHION_CLASSES};
-    bncl_cross_entropy *loss = logit_dims[0] == trainer->batch ? trainer->loss : trainer->last_loss;
-    bncl_cross_entropy_args args = {.labels = *labels};
+    const size_t one = 1, rows = rows_of(trainer, step), logit_dims[2] = {rows, FASHION_CLASSES};
+    const bncl_sync after = {.wait_count = 1, .wait = &filled}, signal = {.signal = used};
+    bncl_cross_entropy *loss = rows == trainer->batch ? trainer->loss : trainer->last_loss;
+    bncl_cross_entropy_args args = {0};
     bncl_tensor values, gradients;
     bncl_status status;
-    if ((status =
+    if ((status = bncl_tensor_init(&args.labels, trainer->labels, step * trainer->batch, BNCL_I32,
+                                   1, &rows, err)) ||
+        (status =
              bncl_tensor_init(&args.dlogits, trainer->dlogits, 0, BNCL_F32, 2, logit_dims, err)) ||
         (status = bncl_tensor_init(&args.loss, trainer->losses, step, BNCL_F32, 1, &one, err)) ||
         (status =
              bncl_tensor_init(&args.correct, trainer->correct, step, BNCL_I32, 1, &one, err)) ||
-        (status = bncl_graph_forward(trainer->graph, trainer->queue, images, 1, &args.logits, NULL,
-                                     err)) ||
+        (status = bncl_graph_forward(trainer->graph, trainer->queue, images, 1, &args.logits,
+                                     &after, err)) ||
         (status = bncl_cross_entropy_run(loss, trainer->queue, &args, NULL, err)) ||
         (status = bncl_graph_backward(trainer->graph, trainer->queue, &args.dlogits, NULL, err)) ||
         (status = bncl_graph_parameters(trainer->graph, &values, &gradients, err)) ||
-        (status = bncl_sgd_step(trainer->sgd, trainer->queue, &values, &gradients, NULL, err)))
+        (status = bncl_sgd_step(trainer->sgd, trainer->queue, &values, &gradients, &signal, err)))
         return status;
     return bncl_queue_flush(trainer->queue, err);
 }
@@ -234,17 +225,34 @@ static bncl_status set_rate(fashion_trainer *trainer, size_t epoch, size_t step,
 
 static bncl_status run_step(fashion_trainer *trainer, size_t step, bncl_error *err)
 {
-    staging *stage = &trainer->stages[step % 2];
-    const size_t rows = rows_of(trainer, step), image_dims[2] = {rows, FASHION_PIXELS};
-    bncl_tensor images, labels;
-    bncl_status status;
-    if ((status = bncl_tensor_init(&images, trainer->images, 0, BNCL_F32, 2, image_dims, err)) ||
-        (status = bncl_tensor_init(&labels, trainer->labels, 0, BNCL_I32, 1, &rows, err)) ||
-        (status = gather(trainer, stage, step, err)) ||
-        (status = upload(trainer, stage, &images, &labels, err)) ||
-        (status = learn(trainer, step, &images, &labels, err)))
-        return status;
-    return BNCL_OK;
+    image_stage *stage = &trainer->stages[step % 2];
+    const size_t image_dims[2] = {rows_of(trainer, step), FASHION_PIXELS};
+    bncl_event *filled = NULL, *used = NULL;
+    bncl_tensor images;
+    bncl_status status = bncl_tensor_init(&images, stage->images, 0, BNCL_F32, 2, image_dims, err);
+    if (status == BNCL_OK)
+        status = fill(trainer, stage, step, &images, &filled, err);
+    if (status == BNCL_OK)
+        status = learn(trainer, step, &images, filled, &used, err);
+    bncl_event_destroy(filled);
+    bncl_event_destroy(stage->used);
+    stage->used = used;
+    return status;
+}
+
+/* Shuffles, and sends the labels of the whole epoch in their new order: they are few. */
+static bncl_status begin_epoch(fashion_trainer *trainer, size_t epoch, bncl_error *err)
+{
+    const size_t count = trainer->set->count;
+    bncl_tensor labels;
+    bncl_random_permutation(trainer->seed, SHUFFLE_STREAM + (uint32_t)epoch, trainer->order,
+                            (uint32_t)count);
+    for (size_t i = 0; i < count; ++i)
+        trainer->label_order[i] = trainer->set->labels[trainer->order[i]];
+    bncl_status status = bncl_tensor_init(&labels, trainer->labels, 0, BNCL_I32, 1, &count, err);
+    if (status == BNCL_OK)
+        status = bncl_tensor_write(trainer->queue, &labels, trainer->label_order, NULL, err);
+    return status == BNCL_OK ? bncl_graph_train(trainer->graph, err) : status;
 }
 
 /* Reads losses and hits of the steps up to `steps` that were not read before. Waits for them. */
@@ -294,9 +302,7 @@ bncl_status fashion_trainer_epoch(fashion_trainer *trainer, size_t epoch, const 
                                   progress *bar, fashion_epoch *out, bncl_error *err)
 {
     tally so_far = {.began = progress_seconds()};
-    bncl_random_permutation(trainer->seed, SHUFFLE_STREAM + (uint32_t)epoch, trainer->order,
-                            (uint32_t)trainer->set->count);
-    bncl_status status = bncl_graph_train(trainer->graph, err);
+    bncl_status status = begin_epoch(trainer, epoch, err);
     for (size_t step = 0; step < trainer->steps && status == BNCL_OK; ++step) {
         if ((status = set_rate(trainer, epoch, step, err)) ||
             (status = run_step(trainer, step, err)))

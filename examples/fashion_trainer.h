@@ -10,8 +10,8 @@
 #include "fashion_options.h"
 #include "progress.h"
 
-/* The optimizer, the loss, and two halves of host memory in which batches are put together: while
-   one is uploaded and worked on, the other is filled. */
+/* The optimizer, the loss, and two places on the device in which batches are put together: while a
+   step works on one, the other is filled. */
 typedef struct fashion_trainer fashion_trainer;
 
 /* Uses batch, epochs, lr, final_lr, momentum and seed of the options. Queue, graph and set are

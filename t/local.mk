@@ -63,7 +63,7 @@ t_unit_progress_test_SOURCES = t/unit/progress_test.c examples/progress.c exampl
 
 # The benchmarks, in small.
 unit_tests += t/unit/accuracy_test t/unit/bench_test
-pocl_tests += t/op/accuracy_test t/op/bench_test t/op/startup_test
+pocl_tests += t/op/accuracy_test t/op/bench_test t/op/mlp_bench_test t/op/startup_test
 t_unit_accuracy_test_SOURCES = t/unit/accuracy_test.c \
 	bench/accuracy_case.c bench/accuracy_case.h \
 	bench/accuracy_exact.c bench/accuracy_exact.h
@@ -72,6 +72,8 @@ t_unit_bench_test_SOURCES = t/unit/bench_test.c \
 	bench/bench_model.c bench/bench_model.h \
 	bench/bench_numbers.c bench/bench_numbers.h \
 	bench/bench_statistics.c bench/bench_statistics.h
+t_op_mlp_bench_test_CPPFLAGS = $(AM_CPPFLAGS) $(JANSSON_CFLAGS)
+t_op_mlp_bench_test_LDADD = $(LDADD) $(JANSSON_LIBS)
 t_op_bench_test_CPPFLAGS = $(AM_CPPFLAGS) $(JANSSON_CFLAGS)
 t_op_bench_test_LDADD = $(LDADD) $(JANSSON_LIBS)
 t_op_startup_test_CPPFLAGS = $(AM_CPPFLAGS) $(JANSSON_CFLAGS)
@@ -169,7 +171,7 @@ t_lib_libcheck_la_SOURCES += \
 	t/lib/network_feed.c t/lib/network_feed.h \
 	t/lib/network_graph.c t/lib/network_graph.h t/lib/network_run.c \
 	t/lib/reference_graph.c t/lib/reference_graph.h
-unit_tests += t/unit/reference_graph_test
+unit_tests += t/unit/liveness_test t/unit/reference_graph_test
 device_tests += \
 	t/op/graph_batch_test t/op/graph_build_test t/op/graph_fold_refused_test \
 	t/op/graph_fold_test t/op/graph_fuse_test t/op/graph_gradient_test t/op/graph_load_test \
@@ -223,7 +225,8 @@ fault_ldadd = t/fault/libfaults.la $(LDADD) $(OPENCL_LIBS) -ldl
 pocl_tests += t/fault/batch_norm_test t/fault/cache_test t/fault/double_backward_test \
 	t/fault/faults_test t/fault/fold_test t/fault/graph_profile_test t/fault/graph_test \
 	t/fault/linear_test t/fault/operators_test t/fault/program_test t/fault/runtime_test \
-	t/fault/state_dict_test t/fault/statistics_test t/fault/threads_test t/fault/trace_test
+	t/fault/state_dict_test t/fault/statistics_test t/fault/step_test t/fault/threads_test \
+	t/fault/trace_test
 t_fault_batch_norm_test_LDADD = $(fault_ldadd)
 t_fault_cache_test_LDADD = $(fault_ldadd)
 t_fault_double_backward_test_LDADD = $(fault_ldadd)
@@ -239,6 +242,8 @@ t_fault_runtime_test_CPPFLAGS = $(AM_CPPFLAGS) $(OPENCL_CFLAGS)
 t_fault_runtime_test_LDADD = $(fault_ldadd)
 t_fault_state_dict_test_LDADD = $(fault_ldadd)
 t_fault_statistics_test_LDADD = $(fault_ldadd)
+t_fault_step_test_CPPFLAGS = $(AM_CPPFLAGS) $(OPENCL_CFLAGS)
+t_fault_step_test_LDADD = $(fault_ldadd)
 t_fault_threads_test_LDADD = $(fault_ldadd)
 t_fault_trace_test_SOURCES = t/fault/trace_test.c t/lib/traced.c t/lib/traced.h
 t_fault_trace_test_CPPFLAGS = $(AM_CPPFLAGS) $(JANSSON_CFLAGS)

@@ -39,6 +39,21 @@ BNCL_API bncl_status bncl_tensor_write(bncl_queue *queue, const bncl_tensor *ten
 BNCL_API bncl_status bncl_tensor_read(bncl_queue *queue, const bncl_tensor *tensor, void *host,
                                       const bncl_sync *sync, bncl_error *err);
 
+/* Gives host memory to fill a dense tensor in: *host takes its elements, until bncl_tensor_unmap
+   hands them to the device. Where the device shares the host's memory that is the tensor's own, and
+   nothing is ever copied. What the tensor held is lost, and no command may use it while it is
+   mapped. Blocks until the queue's commands before this one have completed: fill tensors on a queue
+   of their own while another computes. *host is NULL for an empty tensor.
+   Errors: as bncl_tensor_write. */
+BNCL_API bncl_status bncl_tensor_map(bncl_queue *queue, const bncl_tensor *tensor, void **host,
+                                     const bncl_sync *sync, bncl_error *err);
+
+/* Ends the mapping that gave `host` for this tensor, on the same queue. Does not block: commands of
+   other queues wait for sync->signal before they use the tensor. After a failure the tensor is
+   mapped still. Errors: as bncl_tensor_write. */
+BNCL_API bncl_status bncl_tensor_unmap(bncl_queue *queue, const bncl_tensor *tensor, void *host,
+                                       const bncl_sync *sync, bncl_error *err);
+
 /* Copies src to dst on the device: as many elements of the same dtype; shapes may differ. They must
    not overlap. Does not block. Errors: ARGUMENT, SHAPE, DTYPE, OPENCL. */
 BNCL_API bncl_status bncl_tensor_copy(bncl_queue *queue, const bncl_tensor *src,

@@ -193,6 +193,19 @@ BNCL_API bncl_status bncl_graph_parameters(const bncl_graph *graph, bncl_tensor 
 BNCL_API bncl_status bncl_graph_zero_gradients(bncl_graph *graph, bncl_queue *queue,
                                                const bncl_sync *sync, bncl_error *err);
 
+/* Device memory in bytes, besides parameters and what operators keep. */
+typedef struct bncl_graph_memory_info {
+    size_t values;          /* what layers give, and masks: as of the largest batch so far */
+    size_t gradients;       /* their gradients: of the largest backward pass */
+    size_t naive_values;    /* what these would take if each had memory of its own, */
+    size_t naive_gradients; /* and every layer ran by itself */
+} bncl_graph_memory_info;
+
+/* What passes take. Values that backward does not read, and gradients that have been used, leave
+   their memory to others. 0 before the first pass. Errors: ARGUMENT, STATE (still BUILDING). */
+BNCL_API bncl_status bncl_graph_memory(const bncl_graph *graph, bncl_graph_memory_info *out,
+                                       bncl_error *err);
+
 BNCL_END_DECLS
 
 #endif

@@ -1,7 +1,9 @@
 /* Buffers and operator plans for a batch size. */
 #include "graph/buffer_plan.h"
 
+#include "base/alloc.h"
 #include "base/error.h"
+#include "graph/liveness.h"
 #include "tensor/size.h"
 
 bool bncli_align_elements(size_t count, size_t *out)
@@ -22,14 +24,6 @@ bncl_tensor bncli_value_tensor(bncl_buffer *buffer, size_t offset, size_t n,
     for (int i = 0; i < shape->rank; ++i)
         tensor.dims[i + 1] = shape->dims[i];
     return tensor;
-}
-
-/* Elements of a value for batch size n, rounded up. */
-static bool value_elements(const bncli_graph_value *value, size_t n, size_t *out)
-{
-    size_t sample, count;
-    return bncli_size_product(value->shape.rank, value->shape.dims, &sample) &&
-           bncli_size_mul(sample, n, &count) && bncli_align_elements(count, out);
 }
 
 /* Takes `count` elements from a buffer that is being laid out. */
@@ -53,37 +47,8 @@ static bncl_status create_floats(bncl_graph *graph, size_t elements, size_t n, b
     return bncl_buffer_create(graph->context, bytes, out, err);
 }
 
-/* Whether a value is made at all: those within fused groups are not. */
-static bool is_made(const bncl_graph *graph, const bncli_graph_value *value)
-{
-    return value->producer < 0 || !graph->layers[value->producer].fusion.absorbed;
-}
-
-/* Whether it needs memory: inputs are the caller's, aliases lie in their input's. */
-static bool has_memory(const bncl_graph *graph, const bncli_graph_value *value)
-{
-    return is_made(graph, value) && value->producer >= 0 &&
-           !graph->layers[value->producer].kind->aliases;
-}
-
-/* Lays the layers' values out for batch size n; with `commit` the offsets are kept. */
-static bool lay_out_values(bncl_graph *graph, size_t n, bool commit, size_t *used)
-{
-    size_t count, offset;
-    *used = 0;
-    for (size_t i = 0; i < graph->value_count; ++i) {
-        bncli_graph_value *value = &graph->values[i];
-        if (!has_memory(graph, value))
-            continue;
-        if (!value_elements(value, n, &count) || !take(used, count, &offset))
-            return false;
-        if (commit)
-            value->value_offset = offset;
-    }
-    return true;
-}
-
-/* The same of masks, in bytes; the operator plans are in the slot. */
+/* Lays the masks out for batch size n, in bytes; the operator plans are in the slot. With `commit`
+   the offsets are kept. */
 static bool lay_out_masks(bncl_graph *graph, size_t n, size_t slot, bool commit, size_t *used)
 {
     size_t bytes, offset;
@@ -103,13 +68,14 @@ static bool lay_out_masks(bncl_graph *graph, size_t n, size_t slot, bool commit,
     return true;
 }
 
-static bncl_status plan_activations(bncl_graph *graph, size_t n, size_t slot, bncl_error *err)
+/* Puts values for batch size n where `spans` has room, and masks beside them. */
+static bncl_status place_activations(bncl_graph *graph, size_t n, size_t slot, bncli_span *spans,
+                                     bncl_error *err)
 {
     size_t elements, bytes;
     bncl_buffer *values = NULL, *masks = NULL;
-    if (graph->activations != NULL && n <= graph->activation_batch)
-        return BNCL_OK;
-    if (!lay_out_values(graph, n, false, &elements) ||
+    if (!bncli_spans_of_values(graph, n, spans) ||
+        !bncli_spans_place(spans, graph->value_count, &elements) ||
         !lay_out_masks(graph, n, slot, false, &bytes))
         return too_large(n, err);
     bncl_status status = create_floats(graph, elements, n, &values, err);
@@ -119,7 +85,8 @@ static bncl_status plan_activations(bncl_graph *graph, size_t n, size_t slot, bn
         bncl_buffer_destroy(values);
         return status;
     }
-    lay_out_values(graph, n, true, &elements);
+    for (size_t i = 0; i < graph->value_count; ++i)
+        graph->values[i].value_offset = spans[i].offset;
     lay_out_masks(graph, n, slot, true, &bytes);
     bncl_buffer_destroy(graph->activations);
     bncl_buffer_destroy(graph->masks);
@@ -129,48 +96,76 @@ static bncl_status plan_activations(bncl_graph *graph, size_t n, size_t slot, bn
     return BNCL_OK;
 }
 
-/* Lays the gradients out for batch size n, and behind them scratch for the largest; with `commit`
-   the offsets are kept. */
-static bool lay_out_gradients(bncl_graph *graph, size_t n, bool commit, size_t *used)
+static bncl_status plan_activations(bncl_graph *graph, size_t n, size_t slot, bncl_error *err)
 {
-    size_t largest = 0, count, offset;
-    *used = 0;
-    for (size_t i = 0; i < graph->value_count; ++i) {
-        bncli_graph_value *value = &graph->values[i];
-        if (!value->requires_grad || !is_made(graph, value))
-            continue;
-        if (!value_elements(value, n, &count) || !take(used, count, &offset))
-            return false;
-        if (commit)
-            value->gradient_offset = offset;
-        largest = count > largest ? count : largest;
-    }
-    for (size_t i = 0; i < BNCLI_LAYER_INPUTS; ++i) {
-        if (!take(used, largest, &offset))
-            return false;
-        if (commit)
-            graph->scratch_offset[i] = offset;
-    }
-    return true;
+    bncli_span *spans;
+    if (graph->activations != NULL && n <= graph->activation_batch)
+        return BNCL_OK;
+    bncl_status status = bncli_new(&spans, graph->value_count, sizeof *spans, err);
+    if (status != BNCL_OK)
+        return status;
+    status = place_activations(graph, n, slot, spans, err);
+    bncli_free(spans);
+    return status;
 }
 
-bncl_status bncli_plan_backward(bncl_graph *graph, size_t n, bncl_error *err)
+/* Puts gradients for batch size n, and scratch, where `spans` has room. */
+static bncl_status place_gradients(bncl_graph *graph, size_t n, bncli_span *spans, bncl_error *err)
 {
-    if (graph->value_gradients != NULL && n <= graph->gradient_batch)
-        return BNCL_OK;
     size_t elements;
-    if (!lay_out_gradients(graph, n, false, &elements))
+    if (!bncli_spans_of_gradients(graph, n, spans) ||
+        !bncli_spans_place(spans, bncli_gradient_spans(graph), &elements))
         return too_large(n, err);
     bncl_buffer *buffer;
     bncl_status status = create_floats(graph, elements, n, &buffer, err);
     if (status != BNCL_OK)
         return status;
-    lay_out_gradients(graph, n, true, &elements);
+    for (size_t i = 0; i < graph->value_count; ++i)
+        graph->values[i].gradient_offset = spans[i].offset;
+    for (size_t i = 0; i < graph->layer_count; ++i)
+        for (size_t k = 0; k < BNCLI_LAYER_INPUTS; ++k)
+            graph->layers[i].scratch_offset[k] = spans[bncli_scratch_span(graph, i, k)].offset;
     bncl_buffer_destroy(graph->value_gradients);
     graph->value_gradients = buffer;
     graph->gradient_batch = n;
     return BNCL_OK;
 }
+
+bncl_status bncli_plan_backward(bncl_graph *graph, size_t n, bncl_error *err)
+{
+    bncli_span *spans;
+    if (graph->value_gradients != NULL && n <= graph->gradient_batch)
+        return BNCL_OK;
+    bncl_status status = bncli_new(&spans, bncli_gradient_spans(graph), sizeof *spans, err);
+    if (status != BNCL_OK)
+        return status;
+    status = place_gradients(graph, n, spans, err);
+    bncli_free(spans);
+    return status;
+}
+
+/* ---- what it takes ---- */
+
+bncl_status bncl_graph_memory(const bncl_graph *graph, bncl_graph_memory_info *out, bncl_error *err)
+{
+    bncli_error_clear(err);
+    if (graph == NULL || out == NULL)
+        return bncli_fail(err, BNCL_ERROR_ARGUMENT, "graph or out is NULL");
+    bncl_status status = bncli_graph_require(graph, true, "bncl_graph_memory", err);
+    if (status != BNCL_OK)
+        return status;
+    size_t values, gradients, none;
+    bncli_naive_elements(graph, graph->activation_batch, &values, &none);
+    bncli_naive_elements(graph, graph->gradient_batch, &none, &gradients);
+    *out = (bncl_graph_memory_info){.values = bncl_buffer_size(graph->activations) +
+                                              bncl_buffer_size(graph->masks),
+                                    .gradients = bncl_buffer_size(graph->value_gradients),
+                                    .naive_values = values * sizeof(float),
+                                    .naive_gradients = gradients * sizeof(float)};
+    return BNCL_OK;
+}
+
+/* ---- operator plans ---- */
 
 static void empty_slot(bncl_graph *graph, size_t slot)
 {

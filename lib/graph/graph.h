@@ -59,11 +59,10 @@ struct bncl_graph {
     unsigned long slot_age[BNCLI_PLAN_SLOTS], clock;
     size_t activation_batch; /* batch size that the buffers can hold; 0: none */
     size_t gradient_batch;
-    bncl_buffer *activations;                  /* all values that layers give */
-    bncl_buffer *masks;                        /* what layers leave to backward */
-    bncl_buffer *value_gradients;              /* all values' gradients, and scratch */
-    size_t scratch_offset[BNCLI_LAYER_INPUTS]; /* elements into value_gradients */
-    bool has_backward;                         /* since the last forward */
+    bncl_buffer *activations;     /* the values that layers give: see liveness.h */
+    bncl_buffer *masks;           /* what layers leave to backward */
+    bncl_buffer *value_gradients; /* the values' gradients, and scratch, likewise */
+    bool has_backward;            /* since the last forward */
 };
 
 /* Elements between two parameters' or values' begins are a multiple of this: 256 bytes, so that

@@ -79,6 +79,7 @@ typedef struct bncli_layer_kind {
     /* Frees what adding the layer allocated, the state already destroyed. May be NULL. */
     void (*destroy)(bncli_layer *layer);
     bool aliases; /* y lies in x's memory, reshaped: forward does nothing */
+    bool keeps_x; /* backward reads x[0]; no backward reads any other x, or y */
 } bncli_layer_kind;
 
 /* What batch norm keeps: running_mean and running_var in one buffer [2][channels], and a second one
@@ -109,6 +110,8 @@ struct bncli_layer {
     bncl_value output;
     bncli_shape input_shape, output_shape;
     bncli_fusion fusion;
+    size_t scratch_offset[BNCLI_LAYER_INPUTS]; /* elements into the graph's value_gradients: where
+                                                  dx goes to be added to what has arrived before */
     bool frozen;
     size_t parameter_count;
     bncli_parameter parameters[BNCLI_LAYER_PARAMETERS];

@@ -203,7 +203,8 @@ const bncli_layer_kind bncli_layer_batch_norm = {.plan = plan,
                                                  .create_state = create_state,
                                                  .destroy_state = destroy_state,
                                                  .commit = commit,
-                                                 .destroy = destroy};
+                                                 .destroy = destroy,
+                                                 .keeps_x = true};
 
 bncli_batch_norm_state *bncli_tracked_state(const bncli_layer *layer)
 {

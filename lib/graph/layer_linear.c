@@ -37,4 +37,4 @@ static bncl_status backward(bncli_layer *layer, const bncli_layer_run *run, bncl
 }
 
 const bncli_layer_kind bncli_layer_linear = {
-    .plan = plan, .unplan = unplan, .forward = forward, .backward = backward};
+    .plan = plan, .unplan = unplan, .forward = forward, .backward = backward, .keeps_x = true};

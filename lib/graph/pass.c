@@ -4,39 +4,9 @@
 
 #include "base/error.h"
 #include "graph/buffer_plan.h"
+#include "graph/step.h"
 #include "ops/operand.h"
 #include "runtime/queue.h"
-
-/* One operation of a pass: a layer, or a fused group where its last layer stands. */
-typedef struct step {
-    bncli_layer *worker;
-    bncl_value output;
-    size_t count; /* of operands */
-    bncl_value operands[BNCLI_LAYER_INPUTS];
-    size_t order[BNCLI_LAYER_INPUTS]; /* in which their gradients are added up: a residual's
-                                              before those of what batch norm takes, as it stands
-                                              behind it */
-} step;
-
-/* False for a layer that runs with another one. */
-static bool step_of(const bncl_graph *graph, const bncli_layer *layer, step *out)
-{
-    const bncl_value residual = layer->fusion.residual;
-    if (layer->fusion.absorbed)
-        return false;
-    *out = (step){.worker = &graph->layers[layer->fusion.worker], .output = layer->output};
-    out->count = out->worker->input_count;
-    for (size_t i = 0; i < out->count; ++i) {
-        out->operands[i] = out->worker->inputs[i];
-        out->order[i] = i;
-    }
-    if (residual >= 0) {
-        out->operands[out->count++] = residual;
-        out->order[0] = 1;
-        out->order[1] = 0;
-    }
-    return true;
-}
 
 /* Points every value at its memory for this pass. */
 static void place_values(bncl_graph *graph, const bncl_tensor *inputs)
@@ -56,7 +26,7 @@ static void place_values(bncl_graph *graph, const bncl_tensor *inputs)
     }
 }
 
-static bncl_tensor mask_of(const bncl_graph *graph, const step *s)
+static bncl_tensor mask_of(const bncl_graph *graph, const bncli_step *s)
 {
     const bncli_graph_value *y = &graph->values[s->output];
     if (!y->requires_grad || s->worker->kind->mask_bytes == NULL)
@@ -69,7 +39,7 @@ static bncl_tensor mask_of(const bncl_graph *graph, const step *s)
                          .dims = {bytes}};
 }
 
-static bncli_layer_run run_of(const bncl_graph *graph, const step *s, bncl_queue *queue)
+static bncli_layer_run run_of(const bncl_graph *graph, const bncli_step *s, bncl_queue *queue)
 {
     bncli_layer_run run = {.queue = queue,
                            .elementwise = graph->elementwise,
@@ -85,10 +55,10 @@ static bncli_layer_run run_of(const bncl_graph *graph, const step *s, bncl_queue
 bncl_status bncli_pass_forward(bncl_graph *graph, bncl_queue *queue, const bncl_tensor *inputs,
                                bool training, bncl_error *err)
 {
-    step s;
+    bncli_step s;
     place_values(graph, inputs);
     for (size_t i = 0; i < graph->layer_count; ++i) {
-        if (!step_of(graph, &graph->layers[i], &s))
+        if (!bncli_step_of(graph, &graph->layers[i], &s))
             continue;
         bncli_layer_run run = run_of(graph, &s, queue);
         run.training = training && !s.worker->frozen;
@@ -103,7 +73,7 @@ bncl_status bncli_pass_forward(bncl_graph *graph, bncl_queue *queue, const bncl_
 
 /* Where the gradients with respect to a step's operands go: the value's own gradient when it is the
    first to arrive there, else scratch, to be added. Absent when nobody asks for it. */
-static void place_gradients(const bncl_graph *graph, const step *s, bncli_layer_run *run)
+static void place_gradients(const bncl_graph *graph, const bncli_step *s, bncli_layer_run *run)
 {
     for (size_t k = 0; k < s->count; ++k) {
         const size_t i = s->order[k];
@@ -111,15 +81,16 @@ static void place_gradients(const bncl_graph *graph, const step *s, bncli_layer_
         if (!x->requires_grad)
             continue;
         const bool first = !x->has_gradient && !(k > 0 && s->operands[1] == s->operands[0]);
-        run->dx[i] = bncli_value_tensor(graph->value_gradients,
-                                        first ? x->gradient_offset : graph->scratch_offset[i],
-                                        graph->batch, &x->shape);
+        run->dx[i] =
+            bncli_value_tensor(graph->value_gradients,
+                               first ? x->gradient_offset : graph->layers[s->at].scratch_offset[i],
+                               graph->batch, &x->shape);
     }
 }
 
 /* Adds what went to scratch, and marks what has arrived. */
-static bncl_status collect_gradients(bncl_graph *graph, const step *s, const bncli_layer_run *run,
-                                     bncl_error *err)
+static bncl_status collect_gradients(bncl_graph *graph, const bncli_step *s,
+                                     const bncli_layer_run *run, bncl_error *err)
 {
     bncl_status status = BNCL_OK;
     for (size_t k = 0; k < s->count && status == BNCL_OK; ++k) {
@@ -140,13 +111,13 @@ static bncl_status collect_gradients(bncl_graph *graph, const step *s, const bnc
 bncl_status bncli_pass_backward(bncl_graph *graph, bncl_queue *queue, const bncl_tensor *dy,
                                 bncl_error *err)
 {
-    step s;
+    bncli_step s;
     for (size_t i = 0; i < graph->value_count; ++i)
         graph->values[i].has_gradient = false;
     graph->values[graph->output].gradient = *dy;
     graph->values[graph->output].has_gradient = true;
     for (size_t i = graph->layer_count; i-- > 0;) {
-        if (!step_of(graph, &graph->layers[i], &s) || !graph->values[s.output].requires_grad)
+        if (!bncli_step_of(graph, &graph->layers[i], &s) || !graph->values[s.output].requires_grad)
             continue;
         bncli_layer_run run = run_of(graph, &s, queue);
         run.dy = &graph->values[s.output].gradient;

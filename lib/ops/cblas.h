@@ -8,6 +8,7 @@
 #include <bncl/queue.h>
 #include <bncl/tensor.h>
 
+#include "ops/gemm.h"
 #include "runtime/device.h"
 #include "tensor/product.h"
 
@@ -27,5 +28,13 @@ bncl_status bncli_cblas_workspace_size(bncl_context *context, const bncli_produc
 bncl_status bncli_cblas_sgemm(bncl_queue *queue, const bncli_product *product, const bncl_tensor *a,
                               const bncl_tensor *b, float beta, const bncl_tensor *c,
                               const bncl_buffer *workspace, bncl_error *err);
+
+/* The same with something beside it. Sums are those of kernels/linear_bias.cl, bit for bit: rows
+   add in order within leaves of 32, leaves in order as sums of two floats. Errors: MEMORY,
+   OPENCL. */
+bncl_status bncli_cblas_sgemm_beside(bncl_queue *queue, const bncli_product *product,
+                                     const bncl_tensor *a, const bncl_tensor *b, float beta,
+                                     const bncl_tensor *c, bncli_gemm_beside beside,
+                                     const bncl_tensor *vector, bncl_error *err);
 
 #endif

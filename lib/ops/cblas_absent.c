@@ -36,3 +36,12 @@ bncl_status bncli_cblas_sgemm(bncl_queue *queue, const bncli_product *product, c
     (void)queue, (void)product, (void)a, (void)b, (void)beta, (void)c, (void)workspace;
     return absent(err);
 }
+
+bncl_status bncli_cblas_sgemm_beside(bncl_queue *queue, const bncli_product *product,
+                                     const bncl_tensor *a, const bncl_tensor *b, float beta,
+                                     const bncl_tensor *c, bncli_gemm_beside beside,
+                                     const bncl_tensor *vector, bncl_error *err)
+{
+    (void)queue, (void)product, (void)a, (void)b, (void)beta, (void)c, (void)beside, (void)vector;
+    return absent(err);
+}

@@ -38,9 +38,14 @@ static bncl_status create_parts(bncl_cross_entropy *plan, bncl_error *err)
                                   &plan->rows, err);
     if (status == BNCL_OK)
         status = bncli_tuning_of(bncli_context_facts(plan->context), &plan->tuning, err);
-    if (status == BNCL_OK)
-        status =
-            bncli_kernel_build(plan->context, "cross_entropy_rows", NULL, 0, &plan->by_row, err);
+    if (status != BNCL_OK)
+        return status;
+    unsigned vector = plan->tuning.vector;
+    while (vector > 1 && vector > plan->classes)
+        vector /= 2;
+    const bncli_macro macros[] = {{"VEC", vector}};
+    status = bncli_kernel_build(plan->context, "cross_entropy_rows", macros, BNCLI_COUNT(macros),
+                                &plan->by_row, err);
     if (status == BNCL_OK)
         status = bncli_kernel_build(plan->context, "cross_entropy_mean", NULL, 0, &plan->mean, err);
     return status;

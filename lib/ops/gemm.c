@@ -25,8 +25,9 @@ static void describe_clblast(char *out, size_t size)
 
 static const bncli_gemm_provider providers[] = {
     {"cblas", bncli_cblas_obstacle, bncli_cblas_describe, bncli_cblas_workspace_size,
-     bncli_cblas_sgemm},
-    {"clblast", no_obstacle, describe_clblast, bncli_clblast_workspace_size, bncli_clblast_sgemm},
+     bncli_cblas_sgemm, bncli_cblas_sgemm_beside},
+    {"clblast", no_obstacle, describe_clblast, bncli_clblast_workspace_size, bncli_clblast_sgemm,
+     NULL},
 };
 
 enum { PROVIDERS = sizeof providers / sizeof providers[0] };
@@ -118,4 +119,20 @@ bncl_status bncli_gemm(const bncli_gemm_plan *plan, bncl_queue *queue, const bnc
     if (product->m > 0 && product->n > 0 && beta == 0.0f)
         return bncl_tensor_fill(queue, c, 0.0, NULL, err);
     return BNCL_OK;
+}
+
+bool bncli_gemm_takes_beside(const bncli_gemm_plan *plan, const bncli_product *product,
+                             size_t elements)
+{
+    enum { most = 1 << 16 }; /* a pass of about 10 us */
+    return !is_empty(product) && elements <= most && plan->provider->multiply_beside != NULL;
+}
+
+bncl_status bncli_gemm_run_beside(const bncli_gemm_plan *plan, bncl_queue *queue,
+                                  const bncli_product *product, const bncl_tensor *a,
+                                  const bncl_tensor *b, float beta, const bncl_tensor *c,
+                                  bncli_gemm_beside beside, const bncl_tensor *vector,
+                                  bncl_error *err)
+{
+    return plan->provider->multiply_beside(queue, product, a, b, beta, c, beside, vector, err);
 }

@@ -2,6 +2,8 @@
 #ifndef BNCLI_GEMM_H
 #define BNCLI_GEMM_H
 
+#include <stdbool.h>
+
 #include <bncl/buffer.h>
 #include <bncl/gemm.h>
 #include <bncl/queue.h>
@@ -9,6 +11,14 @@
 
 #include "runtime/device.h"
 #include "tensor/product.h"
+
+/* What a product's command does beside the product, with a vector. */
+typedef enum bncli_gemm_beside {
+    BNCLI_GEMM_BIAS,  /* [n]: each row of C begins as the vector; beta does not matter */
+    BNCLI_GEMM_SUMS,  /* [m]: becomes the sums of op(A)'s rows, of a transposed A: see cblas.h */
+    BNCLI_GEMM_ADDED, /* likewise, added to what the vector holds */
+    BNCLI_GEMM_ALONE  /* nothing */
+} bncli_gemm_beside;
 
 /* Someone who multiplies matrices: a row of the table in gemm.c. */
 typedef struct bncli_gemm_provider {
@@ -23,6 +33,11 @@ typedef struct bncli_gemm_provider {
     bncl_status (*multiply)(bncl_queue *queue, const bncli_product *product, const bncl_tensor *a,
                             const bncl_tensor *b, float beta, const bncl_tensor *c,
                             const bncl_buffer *workspace, bncl_error *err);
+    /* Enqueues such a product with something beside it, as one command. NULL: cannot. */
+    bncl_status (*multiply_beside)(bncl_queue *queue, const bncli_product *product,
+                                   const bncl_tensor *a, const bncl_tensor *b, float beta,
+                                   const bncl_tensor *c, bncli_gemm_beside beside,
+                                   const bncl_tensor *vector, bncl_error *err);
 } bncli_gemm_provider;
 
 /* The provider for a device, by what BNCL_GEMM says. Errors: ARGUMENT (no such name), UNSUPPORTED
@@ -50,5 +65,18 @@ void bncli_gemm_plan_release(bncli_gemm_plan *plan);
 bncl_status bncli_gemm(const bncli_gemm_plan *plan, bncl_queue *queue, const bncli_product *product,
                        const bncl_tensor *a, const bncl_tensor *b, float beta, const bncl_tensor *c,
                        bncl_error *err);
+
+/* Whether one command can do the product with something beside it, and is better than two: a launch
+   costs more than a pass over `elements` by one thread. */
+bool bncli_gemm_takes_beside(const bncli_gemm_plan *plan, const bncli_product *product,
+                             size_t elements);
+
+/* As bncli_gemm, with something beside it; only where bncli_gemm_takes_beside says so. Errors:
+   OPENCL, MEMORY. */
+bncl_status bncli_gemm_run_beside(const bncli_gemm_plan *plan, bncl_queue *queue,
+                                  const bncli_product *product, const bncl_tensor *a,
+                                  const bncl_tensor *b, float beta, const bncl_tensor *c,
+                                  bncli_gemm_beside beside, const bncl_tensor *vector,
+                                  bncl_error *err);
 
 #endif

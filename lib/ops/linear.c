@@ -1,6 +1,8 @@
-/* Linear: three matrix products and two kernels for the bias. */
+/* Linear: three matrix products; the bias goes with them where their commands can take it, else it
+   has two kernels. */
 #include <bncl/linear.h>
 
+#include <stdbool.h>
 #include <stdint.h>
 
 #include <bncl/buffer.h>
@@ -136,6 +138,23 @@ static bncl_status multiply(const bncl_linear *plan, bncl_queue *queue, linear_p
     return bncli_gemm(&plan->products, queue, &product, a, b, beta, c, err);
 }
 
+/* Whether the product's own command sees to the bias, or its gradient. */
+static bool is_beside(const bncl_linear *plan, linear_product which)
+{
+    const bncli_product product = product_of(plan, which);
+    return bncli_gemm_takes_beside(&plan->products, &product, plan->rows * plan->out);
+}
+
+static bncl_status multiply_beside(const bncl_linear *plan, bncl_queue *queue, linear_product which,
+                                   const bncl_tensor *a, const bncl_tensor *b, float beta,
+                                   const bncl_tensor *c, bncli_gemm_beside beside,
+                                   const bncl_tensor *vector, bncl_error *err)
+{
+    const bncli_product product = product_of(plan, which);
+    return bncli_gemm_run_beside(&plan->products, queue, &product, a, b, beta, c, beside, vector,
+                                 err);
+}
+
 static bncli_grid bias_grid(const bncl_linear *plan, size_t rows)
 {
     size_t blocks = (plan->out + plan->vector - 1) / plan->vector;
@@ -160,6 +179,22 @@ static bncl_status check_forward(const bncl_linear *plan, const bncl_queue *queu
     return status;
 }
 
+/* The bias's kernel, and then the product, which adds to it. */
+static bncl_status multiply_after_bias(const bncl_linear *plan, bncl_queue *queue,
+                                       const bncl_tensor *x, const bncl_tensor *weight,
+                                       const bncl_tensor *bias, const bncl_tensor *y,
+                                       bncl_error *err)
+{
+    const bncli_grid grid = bias_grid(plan, plan->rows);
+    const bncli_argument arguments[] = {bncli_arg_tensor(bias), bncli_arg_tensor(y),
+                                        bncli_arg_uint(plan->rows), bncli_arg_uint(plan->out)};
+    if (plan->rows == 0)
+        return BNCL_OK;
+    bncl_status status = bncli_launch(queue, plan->bias_forward, &grid, arguments,
+                                      BNCLI_COUNT(arguments), NULL, err);
+    return status == BNCL_OK ? multiply(plan, queue, FORWARD, x, weight, 1.0f, y, err) : status;
+}
+
 bncl_status bncl_linear_forward(bncl_linear *plan, bncl_queue *queue, const bncl_tensor *x,
                                 const bncl_tensor *weight, const bncl_tensor *bias,
                                 const bncl_tensor *y, const bncl_sync *sync, bncl_error *err)
@@ -170,16 +205,13 @@ bncl_status bncl_linear_forward(bncl_linear *plan, bncl_queue *queue, const bncl
         status = bncli_queue_begin(queue, sync, err);
     if (status != BNCL_OK)
         return status;
-    const bool biased = bncli_present(bias);
-    if (biased && plan->rows > 0) {
-        const bncli_grid grid = bias_grid(plan, plan->rows);
-        const bncli_argument arguments[] = {bncli_arg_tensor(bias), bncli_arg_tensor(y),
-                                            bncli_arg_uint(plan->rows), bncli_arg_uint(plan->out)};
-        status = bncli_launch(queue, plan->bias_forward, &grid, arguments, BNCLI_COUNT(arguments),
-                              NULL, err);
-    }
-    if (status == BNCL_OK)
-        status = multiply(plan, queue, FORWARD, x, weight, biased ? 1.0f : 0.0f, y, err);
+    if (!bncli_present(bias))
+        status = multiply(plan, queue, FORWARD, x, weight, 0.0f, y, err);
+    else if (is_beside(plan, FORWARD))
+        status =
+            multiply_beside(plan, queue, FORWARD, x, weight, 1.0f, y, BNCLI_GEMM_BIAS, bias, err);
+    else
+        status = multiply_after_bias(plan, queue, x, weight, bias, y, err);
     return status == BNCL_OK ? bncli_queue_end(queue, sync, err) : status;
 }
 
@@ -219,6 +251,23 @@ static bncl_status run_bias_backward(bncl_linear *plan, bncl_queue *queue,
                         err);
 }
 
+/* dweight and dbias, or the one of them that is wanted. */
+static bncl_status run_parameters_backward(bncl_linear *plan, bncl_queue *queue,
+                                           const bncl_linear_backward_args *args, bncl_error *err)
+{
+    const bool weight = bncli_present(&args->dweight), bias = bncli_present(&args->dbias);
+    const float beta = args->accumulate_parameters ? 1.0f : 0.0f;
+    if (weight && bias && is_beside(plan, BACKWARD_WEIGHT))
+        return multiply_beside(
+            plan, queue, BACKWARD_WEIGHT, &args->dy, &args->x, beta, &args->dweight,
+            args->accumulate_parameters ? BNCLI_GEMM_ADDED : BNCLI_GEMM_SUMS, &args->dbias, err);
+    bncl_status status = bias ? run_bias_backward(plan, queue, args, err) : BNCL_OK;
+    if (status == BNCL_OK && weight)
+        status =
+            multiply(plan, queue, BACKWARD_WEIGHT, &args->dy, &args->x, beta, &args->dweight, err);
+    return status;
+}
+
 bncl_status bncl_linear_backward(bncl_linear *plan, bncl_queue *queue,
                                  const bncl_linear_backward_args *args, const bncl_sync *sync,
                                  bncl_error *err)
@@ -227,11 +276,8 @@ bncl_status bncl_linear_backward(bncl_linear *plan, bncl_queue *queue,
     bncl_status status = check_backward(plan, queue, args, err);
     if (status == BNCL_OK)
         status = bncli_queue_begin(queue, sync, err);
-    if (status == BNCL_OK && bncli_present(&args->dbias))
-        status = run_bias_backward(plan, queue, args, err);
-    if (status == BNCL_OK && bncli_present(&args->dweight))
-        status = multiply(plan, queue, BACKWARD_WEIGHT, &args->dy, &args->x,
-                          args->accumulate_parameters ? 1.0f : 0.0f, &args->dweight, err);
+    if (status == BNCL_OK)
+        status = run_parameters_backward(plan, queue, args, err);
     if (status == BNCL_OK && bncli_present(&args->dx))
         status = multiply(plan, queue, BACKWARD_INPUT, &args->dy, &args->weight,
                           args->accumulate_dx ? 1.0f : 0.0f, &args->dx, err);

@@ -1,4 +1,4 @@
-/* Internal: the one CLBlast call. When to make it is ops/gemm.c's business. */
+/* Internal: the CLBlast calls. When to make it is ops/gemm.c's business. */
 #ifndef BNCLI_CLBLAST_H
 #define BNCLI_CLBLAST_H
 

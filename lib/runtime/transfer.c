@@ -116,6 +116,48 @@ bncl_status bncl_tensor_read(bncl_queue *queue, const bncl_tensor *tensor, void 
     return bncli_queue_end(queue, sync, err);
 }
 
+bncl_status bncl_tensor_map(bncl_queue *queue, const bncl_tensor *tensor, void **host,
+                            const bncl_sync *sync, bncl_error *err)
+{
+    bncl_status status = begin(queue, tensor, "tensor", sync, err);
+    if (status != BNCL_OK)
+        return status;
+    if (host == NULL)
+        return bncli_fail(err, BNCL_ERROR_ARGUMENT, "host is NULL");
+    void *mapped = NULL;
+    if (bncl_tensor_count(tensor) > 0) {
+        cl_int code = CL_SUCCESS;
+        mapped = clEnqueueMapBuffer(queue->cl, tensor->buffer->cl, CL_TRUE,
+                                    CL_MAP_WRITE_INVALIDATE_REGION, byte_offset(tensor),
+                                    byte_count(tensor), 0, NULL, NULL, &code);
+        if (code != CL_SUCCESS)
+            return bncli_cl_status(code, "clEnqueueMapBuffer", err);
+    }
+    status = bncli_queue_end(queue, sync, err);
+    if (status == BNCL_OK)
+        *host = mapped;
+    else if (mapped != NULL)
+        clEnqueueUnmapMemObject(queue->cl, tensor->buffer->cl, mapped, 0, NULL, NULL);
+    return status;
+}
+
+static cl_int enqueue_unmap(bncl_queue *queue, const bncl_tensor *tensor, const void *host,
+                            cl_event *event)
+{
+    return clEnqueueUnmapMemObject(queue->cl, tensor->buffer->cl, (void *)host, 0, NULL, event);
+}
+
+bncl_status bncl_tensor_unmap(bncl_queue *queue, const bncl_tensor *tensor, void *host,
+                              const bncl_sync *sync, bncl_error *err)
+{
+    bncl_status status = begin(queue, tensor, "tensor", sync, err);
+    if (status != BNCL_OK)
+        return status;
+    if (host == NULL && bncl_tensor_count(tensor) > 0)
+        return bncli_fail(err, BNCL_ERROR_ARGUMENT, "host is NULL");
+    return enqueue(enqueue_unmap, "clEnqueueUnmapMemObject", queue, tensor, host, sync, err);
+}
+
 static cl_int enqueue_copy(bncl_queue *queue, const bncl_tensor *dst, const void *operand,
                            cl_event *event)
 {

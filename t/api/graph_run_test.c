@@ -17,6 +17,7 @@ typedef struct graph_args {
     bncl_tensor values, gradients, *out_values, *out_gradients;
     bncl_graph_parameter_info info, *out_info;
     bncl_state_entry entry, *out_entry;
+    bncl_graph_memory_info memory, *out_memory;
     const char *name, *path;
     float host[features], *out_host;
     size_t bytes;
@@ -40,6 +41,7 @@ static void graph_args_init(graph_args *args, api *a)
     args->out_gradients = &args->gradients;
     args->out_info = &args->info;
     args->out_entry = &args->entry;
+    args->out_memory = &args->memory;
     args->out_host = args->host;
     api_run_init(&args->run, a);
     memset(&args->output, 0x5a, sizeof args->output);
@@ -202,6 +204,28 @@ static void parameters_of(void **state)
     api_accepts(&all);
 }
 
+static bncl_status memory(void *of, bncl_error *err)
+{
+    graph_args *args = of;
+    return bncl_graph_memory(args->graph, args->out_memory, err);
+}
+
+static void memory_of(void **state)
+{
+    api *a = api_of(state);
+    graph_args args;
+    graph_args_init(&args, a);
+    api_call call = {.function = "bncl_graph_memory", .run = memory, .args = &args};
+    api_output(&call, "out", &args.memory, sizeof args.memory);
+    api_refuses(&call, BNCL_ERROR_STATE, "bncl_graph_plan first");
+    plan(a, &args);
+    api_refuses_null(&call, &args.graph, "graph");
+    api_refuses_null(&call, &args.out_memory, "out");
+    api_accepts(&call);
+    assert_true(args.memory.values == 0 && args.memory.gradients == 0 &&
+                args.memory.naive_values == 0 && args.memory.naive_gradients == 0);
+}
+
 /* ---- the state dict ---- */
 
 static bncl_status state_entry(void *of, bncl_error *err)
@@ -294,8 +318,9 @@ static void state_files(void **state)
 int main(void)
 {
     const struct CMUnitTest tests[] = {
-        HARNESS_TEST(forwards),      HARNESS_TEST(backwards),     HARNESS_TEST(zeroing),
-        HARNESS_TEST(parameters_of), HARNESS_TEST(state_entries), HARNESS_TEST(state_files),
+        HARNESS_TEST(forwards),      HARNESS_TEST(backwards), HARNESS_TEST(zeroing),
+        HARNESS_TEST(parameters_of), HARNESS_TEST(memory_of), HARNESS_TEST(state_entries),
+        HARNESS_TEST(state_files),
     };
     cmocka_set_message_output(CM_OUTPUT_TAP);
     return cmocka_run_group_tests(tests, api_open, api_close);

@@ -232,14 +232,15 @@ static void buffers(void **state)
     api_accepts(&call);
 }
 
-/* ---- transfers ---- */
-
 typedef struct transfer_args {
     api_run run; /* first */
     bncl_tensor held[2];
     const bncl_tensor *tensor, *other;
     float values[12];
     void *host;
+    void *mapped, **out; /* of map */
+    bncl_tensor good;    /* held[0], whatever becomes of that */
+    bncl_queue *good_queue;
     double value;
 } transfer_args;
 
@@ -253,6 +254,32 @@ static bncl_status read_tensor(void *of, bncl_error *err)
 {
     transfer_args *args = of;
     return bncl_tensor_read(args->run.queue, args->tensor, args->host, args->run.sync, err);
+}
+
+static bncl_status map_tensor(void *of, bncl_error *err)
+{
+    transfer_args *args = of;
+    return bncl_tensor_map(args->run.queue, args->tensor, args->out, args->run.sync, err);
+}
+
+static void end_mapping(void *of)
+{
+    transfer_args *args = of;
+    (void)bncl_tensor_unmap(args->run.queue, args->tensor, args->mapped, NULL, NULL);
+    api_run_undo(of);
+}
+
+/* Ends a mapping that it has made before. One that a refused call leaves is ended rightly. */
+static bncl_status unmap_tensor(void *of, bncl_error *err)
+{
+    transfer_args *args = of;
+    void *mapped = NULL;
+    assert_int_equal(bncl_tensor_map(args->good_queue, &args->good, &mapped, NULL, NULL), BNCL_OK);
+    bncl_status status = bncl_tensor_unmap(args->run.queue, args->tensor,
+                                           args->host != NULL ? mapped : NULL, args->run.sync, err);
+    if (status != BNCL_OK)
+        (void)bncl_tensor_unmap(args->good_queue, &args->good, mapped, NULL, NULL);
+    return status;
 }
 
 static bncl_status copy_tensor(void *of, bncl_error *err)
@@ -276,7 +303,10 @@ static void transfer_args_init(transfer_args *args, api *a)
         args->held[i] = device_tensor(a->d, BNCL_F32, 2, dims, NULL);
     args->tensor = &args->held[0];
     args->other = &args->held[1];
+    args->good = args->held[0];
+    args->good_queue = a->d->queue;
     args->host = args->values;
+    args->out = &args->mapped;
     api_run_init(&args->run, a);
 }
 
@@ -304,6 +334,23 @@ static void transfers(void **state)
     api_refuses_null(&read, &args.host, "host");
     api_accepts(&read);
     device_untouched(a->d, "the other tensor", &args.held[1]);
+}
+
+static void mappings(void **state)
+{
+    api *a = api_of(state);
+    transfer_args args;
+    transfer_args_init(&args, a);
+    api_call map = {.function = "bncl_tensor_map", .run = map_tensor, .args = &args};
+    api_call unmap = {.function = "bncl_tensor_unmap", .run = unmap_tensor, .args = &args};
+    api_output(&map, "mapped", &args.mapped, sizeof args.mapped);
+    refuses_transfer(a, &map, "tensor");
+    api_refuses_null(&map, &args.out, "host");
+    map.undo = end_mapping;
+    api_accepts(&map);
+    refuses_transfer(a, &unmap, "tensor");
+    api_refuses_null(&unmap, &args.host, "host");
+    api_accepts(&unmap);
 }
 
 static void copies(void **state)
@@ -344,7 +391,8 @@ int main(void)
         HARNESS_TEST(contexts),     HARNESS_TEST(environment_selects),
         HARNESS_TEST(device_facts), HARNESS_TEST(queues_and_events),
         HARNESS_TEST(buffers),      HARNESS_TEST(transfers),
-        HARNESS_TEST(copies),       HARNESS_TEST(fills),
+        HARNESS_TEST(mappings),     HARNESS_TEST(copies),
+        HARNESS_TEST(fills),
     };
     cmocka_set_message_output(CM_OUTPUT_TAP);
     return cmocka_run_group_tests(tests, api_open, api_close);

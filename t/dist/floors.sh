@@ -129,14 +129,19 @@ pointing_up() { # TREE
     } | judge
 }
 
-# Examples, tools and benchmarks see what a user sees, and files beside them.
+# Examples, tools and benchmarks see what a user sees, and files beside them; benchmarks may time
+# the examples' own parts.
 not_public() { # TREE
     for folder in examples tools bench; do
         includes "$1" "$folder"
     done | while read -r place file included; do
-        case $included in
-        '"'*/*) echo "$place includes $included: only <bncl/…> and files beside it" ;;
-        '"'*)
+        case ${place%%/*}:$included in
+        bench:'"../examples/'*)
+            example=examples/${included#'"../examples/'}
+            [ -e "$1/${example%\"}" ] || echo "$place includes $included: no such example"
+            ;;
+        *:'"'*/*) echo "$place includes $included: only <bncl/…> and files beside it" ;;
+        *:'"'*)
             sibling=$(dirname "$file")/${included#\"}
             [ -e "$1/${sibling%\"}" ] || echo "$place includes $included: no such file beside it"
             ;;
@@ -188,6 +193,8 @@ one include/bncl/queue.h '<CL/cl.h>' 'not for this public' pointing_up
 one include/bncl/queue.h '"runtime/queue.h"' 'in public headers' pointing_up
 one examples/a.c '"ops/batch_norm.h"' 'only <bncl/' not_public
 one bench/a.c '"missing.h"' 'no such file beside it' not_public
+one bench/a.c '"../examples/missing.h"' 'no such example' not_public
+one tools/a.c '"../examples/fail.h"' 'only <bncl/' not_public
 one t/lib/reference.c '<bncl/tensor.h>' 't/lib/reference.c' reference_includes
 
 rm -rf "$planted"

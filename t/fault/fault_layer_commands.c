@@ -72,6 +72,29 @@ static cl_int CL_API_CALL enqueue_write(cl_command_queue queue, cl_mem mem, cl_b
                                    event);
 }
 
+static void *CL_API_CALL enqueue_map(cl_command_queue queue, cl_mem mem, cl_bool blocking,
+                                     cl_map_flags flags, size_t offset, size_t bytes, cl_uint count,
+                                     const cl_event *wait, cl_event *event, cl_int *code)
+{
+    if (fault_layer_hit("clEnqueueMapBuffer")) {
+        *code = CL_MAP_FAILURE;
+        return NULL;
+    }
+    void *mapped = fault_layer_next->clEnqueueMapBuffer(queue, mem, blocking, flags, offset, bytes,
+                                                        count, wait, event, code);
+    fault_layer_count_event(*code, event);
+    return mapped;
+}
+
+static cl_int CL_API_CALL enqueue_unmap(cl_command_queue queue, cl_mem mem, void *mapped,
+                                        cl_uint count, const cl_event *wait, cl_event *event)
+{
+    if (fault_layer_hit("clEnqueueUnmapMemObject"))
+        return CL_OUT_OF_RESOURCES;
+    return fault_layer_count_event(
+        fault_layer_next->clEnqueueUnmapMemObject(queue, mem, mapped, count, wait, event), event);
+}
+
 static cl_int CL_API_CALL enqueue_copy(cl_command_queue queue, cl_mem src, cl_mem dst,
                                        size_t src_offset, size_t dst_offset, size_t bytes,
                                        cl_uint count, const cl_event *wait, cl_event *event)
@@ -143,6 +166,8 @@ void fault_layer_take_commands(cl_icd_dispatch *dispatch)
     dispatch->clEnqueueNativeKernel = enqueue_native;
     dispatch->clEnqueueReadBuffer = enqueue_read;
     dispatch->clEnqueueWriteBuffer = enqueue_write;
+    dispatch->clEnqueueMapBuffer = enqueue_map;
+    dispatch->clEnqueueUnmapMemObject = enqueue_unmap;
     dispatch->clEnqueueCopyBuffer = enqueue_copy;
     dispatch->clEnqueueFillBuffer = enqueue_fill;
     dispatch->clEnqueueMarkerWithWaitList = enqueue_marker;

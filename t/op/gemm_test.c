@@ -1,6 +1,7 @@
 /* Matrix products by each library that serves the device: sizes, transposes, what C held, and where
    matrices lie, against sums in double. */
 #include <math.h>
+#include <stdlib.h>
 #include <string.h>
 
 #include <bncl/opencl.h>
@@ -26,6 +27,16 @@ typedef struct task {
 static void release_plan(void *of)
 {
     bncli_gemm_plan_release(of);
+    free(of);
+}
+
+/* A copy of a plan in memory of its own, held: plans may outlive their test. */
+static void hold_plan(device *d, bncli_gemm_plan plan)
+{
+    bncli_gemm_plan *held = malloc(sizeof *held);
+    assert_non_null(held);
+    *held = plan;
+    device_hold(d, held, release_plan);
 }
 
 static size_t count_of(const bncli_product *p, int which)
@@ -47,7 +58,7 @@ static task *task_of(device *d, bncli_product product, float beta)
     for (size_t i = 0; i < count_of(&product, C) && beta == 0.0f; ++i)
         t->host[C][i] = NAN;
     device_ok(d, bncli_gemm_plan_make(d->context, &product, 1, &t->plan, &d->err), "plan");
-    device_hold(d, &t->plan, release_plan);
+    hold_plan(d, t->plan);
     return t;
 }
 

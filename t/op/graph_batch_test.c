@@ -110,6 +110,54 @@ static void backward_grows_later(void **state)
     compare_with_fresh(&g, 3, true);
 }
 
+static void release_graph(void *graph)
+{
+    bncl_graph_destroy(graph);
+}
+
+/* Linear, ReLU, Linear, ReLU, Linear, each with `features` outputs, planned. */
+static bncl_graph *chain_of(device *d, size_t features)
+{
+    static const char *const names[] = {"fc1", "relu1", "fc2", "relu2", "fc3"};
+    bncl_graph *graph = NULL;
+    bncl_value value;
+    device_ok(d, bncl_graph_create(d->context, &graph, &d->err), "bncl_graph_create");
+    harness_hold(graph, release_graph);
+    device_ok(d, bncl_graph_input(graph, 1, &features, false, &value, &d->err), "input");
+    for (int i = 0; i < 5; ++i)
+        device_ok(d,
+                  i % 2 == 0
+                      ? bncl_graph_linear(graph, names[i], value, features, true, &value, &d->err)
+                      : bncl_graph_relu(graph, names[i], value, &value, &d->err),
+                  names[i]);
+    device_ok(d, bncl_graph_plan(graph, value, 1, d->queue, &d->err), "bncl_graph_plan");
+    return graph;
+}
+
+/* Counted by hand: backward reads both ReLUs' results, fc3's is the caller's, and fc1's and fc2's
+   need a place for two steps each; a mask of 32 bytes takes 64. Of the gradients, two are needed at
+   a time. */
+static void memory_is_used_again(void **state)
+{
+    enum { rows = 4, features = 64, value = rows * features * sizeof(float) };
+    device *d = device_of(state);
+    const size_t dims[] = {rows, features};
+    bncl_graph *graph = chain_of(d, features);
+    bncl_graph_memory_info memory;
+    bncl_tensor y;
+    float *values = harness_floats(rows * features);
+    const bncl_tensor x = device_tensor(d, BNCL_F32, 2, dims, values);
+    device_ok(d, bncl_graph_forward(graph, d->queue, &x, 1, &y, NULL, &d->err), "forward");
+    device_ok(d, bncl_graph_memory(graph, &memory, &d->err), "bncl_graph_memory");
+    assert_int_equal(memory.values, 3 * value + 2 * 64);
+    assert_int_equal(memory.naive_values, 5 * value);
+    assert_int_equal(memory.gradients, 0);
+    device_ok(d, bncl_graph_backward(graph, d->queue, &x, NULL, &d->err), "backward");
+    device_ok(d, bncl_graph_memory(graph, &memory, &d->err), "bncl_graph_memory");
+    assert_int_equal(memory.gradients, 2 * value);
+    assert_int_equal(memory.naive_gradients, 4 * value);
+}
+
 /* No samples: the statistics stay, but it counts; all gradients become 0. */
 static void no_samples(void **state)
 {
@@ -203,9 +251,13 @@ static void batch_sizes_are_remembered(void **state)
 int main(void)
 {
     const struct CMUnitTest tests[] = {
-        HARNESS_TEST(sizes_change_in_an_mlp), HARNESS_TEST(sizes_change_in_a_sequence),
-        HARNESS_TEST(backward_grows_later),   HARNESS_TEST(no_samples),
-        HARNESS_TEST(no_positions),           HARNESS_TEST(batch_sizes_are_remembered),
+        HARNESS_TEST(sizes_change_in_an_mlp),
+        HARNESS_TEST(sizes_change_in_a_sequence),
+        HARNESS_TEST(backward_grows_later),
+        HARNESS_TEST(memory_is_used_again),
+        HARNESS_TEST(no_samples),
+        HARNESS_TEST(no_positions),
+        HARNESS_TEST(batch_sizes_are_remembered),
     };
     cmocka_set_message_output(CM_OUTPUT_TAP);
     return cmocka_run_group_tests(tests, device_open, device_close);

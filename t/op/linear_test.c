@@ -3,6 +3,7 @@
 
 #include "lib/compare.h"
 #include "lib/device.h"
+#include "lib/gemm.h"
 #include "lib/generate.h"
 #include "lib/harness.h"
 #include "lib/reference.h"
@@ -141,7 +142,7 @@ static void shapes(void **state)
     const size_t table[][3] = {
         {1, 1, 1},     {1, 5, 3},       {2, 3, 1},       {7, 1, 4},      {5, 17, 9},
         {33, 16, 8},   {31, 65, 33},    {128, 64, 10},   {128, 100, 65}, {65, 784, 33},
-        {1, 784, 256}, {100, 784, 256}, {257, 256, 128}, {1025, 20, 10},
+        {1, 784, 256}, {100, 784, 256}, {257, 256, 128}, {1025, 20, 10}, {70, 3, 1000},
     };
     for (size_t i = 0; i < sizeof table / sizeof *table; ++i) {
         const size_t *t = table[i];
@@ -200,6 +201,42 @@ static void many_rows_that_lean_one_way(void **state)
     a.backward.dx = a.backward.dweight = device_absent();
     device_ok(d, bncl_linear_backward(a.plan, d->queue, &a.backward, NULL, &d->err), "backward");
     check_floats("dbias", device_floats(d, &a.backward.dbias), dbias, bound, out);
+}
+
+/* dbias when `who` multiplies, added to what it held if `add`; NULL where he serves no such device.
+   With infinities and a NaN in some columns. */
+static float *dbias_by(device *d, const char *who, size_t rows, size_t out, bool add)
+{
+    if (!multiply_by(d, who))
+        return NULL;
+    layer a = layer_make(d, rows, 2, out);
+    a.dy[0] = a.dy[(rows - 1) * out] = INFINITY;
+    a.dy[rows / 2 * out + out / 2] = NAN;
+    device_write(d, &a.backward.dy, a.dy);
+    device_write(d, &a.backward.dbias, a.bias);
+    a.backward.dweight = matrix(d, out, 2, a.weight);
+    a.backward.accumulate_parameters = add;
+    device_ok(d, bncl_linear_backward(a.plan, d->queue, &a.backward, NULL, &d->err), "backward");
+    return device_floats(d, &a.backward.dbias);
+}
+
+/* The product's own command adds dbias up as the kernel does. */
+static void dbias_has_the_kernels_bits(void **state)
+{
+    device *d = device_of(state);
+    const size_t table[][2] = {{1, 1}, {3, 70}, {32, 64}, {33, 10}, {65, 129}, {257, 200}};
+    for (size_t i = 0; i < 2 * sizeof table / sizeof *table; ++i) {
+        const size_t rows = table[i / 2][0], out = table[i / 2][1];
+        float *kernels = dbias_by(d, "clblast", rows, out, i % 2 != 0);
+        float *products = dbias_by(d, "cblas", rows, out, i % 2 != 0);
+        if (products == NULL)
+            skip();
+        for (size_t c = 0; c < out; ++c)
+            if (isnan(kernels[c]) && isnan(products[c]))
+                kernels[c] = products[c] = 0.0f; /* a NaN has no one pattern */
+        check_float_bits(harness_text("dbias of [%zu, %zu]", rows, out), products, kernels, out);
+        harness_release(NULL);
+    }
 }
 
 /* No rows: no y and no dx; the sums over rows are 0. */
@@ -266,6 +303,7 @@ int main(void)
         HARNESS_TEST(shapes),
         HARNESS_TEST(outputs_left_out),
         HARNESS_TEST(many_rows_that_lean_one_way),
+        HARNESS_TEST(dbias_has_the_kernels_bits),
         HARNESS_TEST(no_rows),
         HARNESS_TEST(nan_reaches_its_row),
         HARNESS_TEST(refused),

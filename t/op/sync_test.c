@@ -1,4 +1,6 @@
 /* Wait lists and signalled events: operators on two queues that only events keep in order. */
+#include <string.h>
+
 #include "lib/batch_norm_check.h"
 #include "lib/compare.h"
 #include "lib/harness.h"
@@ -150,12 +152,45 @@ static void an_event_outlives_its_queue(void **state)
     }
 }
 
+/* A tensor in the middle of a buffer is filled on one queue by way of a mapping, and used on
+   another; what is around it stays. An empty tensor has no memory to map. */
+static void a_mapping_is_filled_beside_another_queue(void **state)
+{
+    device *d = device_of(state);
+    enum { count = 100 };
+    bncl_queue *other = another_queue(d);
+    float values[count], zeros[count] = {0.0f};
+    bncl_tensor x = device_vector(d, count, zeros), y = device_vector(d, count, NULL), empty = x;
+    void *host = NULL;
+    for (int round = 0; round < 3; ++round) {
+        for (int i = 0; i < count; ++i)
+            values[i] = (float)(i * 3 - round);
+        bncl_event *filled = NULL;
+        bncl_sync sync = {.signal = &filled};
+        device_ok(d, bncl_tensor_map(other, &x, &host, NULL, &d->err), "bncl_tensor_map");
+        memcpy(host, values, sizeof values);
+        device_ok(d, bncl_tensor_unmap(other, &x, host, &sync, &d->err), "bncl_tensor_unmap");
+        harness_hold(filled, release_event);
+        sync = (bncl_sync){1, &filled, NULL};
+        device_ok(d, bncl_tensor_copy(d->queue, &x, &y, &sync, &d->err), "bncl_tensor_copy");
+        check_float_bits("y", device_floats(d, &y), values, count);
+        check_float_bits("x", device_floats(d, &x), values, count);
+    }
+    empty.dims[0] = 0;
+    device_ok(d, bncl_tensor_map(other, &empty, &host, NULL, &d->err), "bncl_tensor_map");
+    assert_null(host);
+    device_ok(d, bncl_tensor_unmap(other, &empty, host, NULL, &d->err), "bncl_tensor_unmap");
+}
+
 int main(void)
 {
     const struct CMUnitTest tests[] = {
-        HARNESS_TEST(batch_norm_between_queues),   HARNESS_TEST(waiting_for_an_event),
-        HARNESS_TEST(empty_calls_signal),          HARNESS_TEST(a_null_event_is_refused),
+        HARNESS_TEST(batch_norm_between_queues),
+        HARNESS_TEST(waiting_for_an_event),
+        HARNESS_TEST(empty_calls_signal),
+        HARNESS_TEST(a_null_event_is_refused),
         HARNESS_TEST(an_event_outlives_its_queue),
+        HARNESS_TEST(a_mapping_is_filled_beside_another_queue),
     };
     cmocka_set_message_output(CM_OUTPUT_TAP);
     return cmocka_run_group_tests(tests, device_open, device_close);
