@@ -1,7 +1,7 @@
 # The benchmarks: public headers and -lbncl only. `make bench' makes them; `make check' as well, for
 # the tests that run them once. bncl-bench is installed.
 bin_PROGRAMS += bench/bncl-bench
-BENCHES = bench/accuracy bench/versus
+BENCHES = bench/accuracy bench/traffic bench/versus
 check_PROGRAMS += $(BENCHES)
 bench: $(BENCHES) bench/bncl-bench
 
@@ -73,6 +73,27 @@ bench_accuracy_SOURCES = \
 	bench/accuracy_table.c bench/accuracy_table.h \
 	$(bench_peers)
 EXTRA_DIST += bench/accuracy.gp bench/accuracy_pytorch.py
+
+# The bytes that kernels load and store, as Oclgrind counts them.
+TRAFFIC_OPTIONS =
+bench_traffic_CPPFLAGS = -I$(top_srcdir)/include -I$(top_srcdir)/bench $(OPENCL_CFLAGS)
+bench_traffic_LDADD = libbncl.la $(OPENCL_LIBS) -ldl
+bench_traffic_SOURCES = \
+	bench/bench_batch_norm.c \
+	bench/bench_cases.c bench/bench_cases.h \
+	bench/bench_contestant.h \
+	bench/bench_library.c bench/bench_library.h \
+	bench/bench_model.h \
+	bench/bench_numbers.c bench/bench_numbers.h \
+	bench/bench_operation.h \
+	bench/bench_operators.c \
+	bench/bench_options.h \
+	bench/bench_world.c bench/bench_world.h \
+	bench/fail.c bench/fail.h \
+	bench/traffic.c
+EXTRA_DIST += bench/traffic.py
+bench-traffic: bench/traffic
+	$(PYTORCH_INTERPRETER) $(srcdir)/bench/traffic.py --program bench/traffic $(TRAFFIC_OPTIONS)
 
 bench_versus_CPPFLAGS = -I$(top_srcdir)/include
 bench_versus_LDADD = libbncl.la

@@ -22,6 +22,7 @@ check_PROGRAMS =
 dist_tests = \
 	t/dist/api_tested.sh \
 	t/dist/bench_check.sh \
+	t/dist/bench_traffic.sh \
 	t/dist/docs.sh \
 	t/dist/fault_layer.sh \
 	t/dist/floors.sh \
