@@ -50,11 +50,13 @@ bench_texts.c: $(BENCH_TEXTS) tools/embed_texts.sh
 CLEANFILES += bench_texts.c bench_texts.c.tmp
 
 # The figures that are promised, beside their bars. No part of `make check': a noisy machine is no
-# failing test.
+# failing test. BENCH_CHECK_ONLY: the parts to measure, such as --only limit,peers (see check.py
+# --help); BENCH_CHECK_OPTIONS: options of bncl-bench's.
+BENCH_CHECK_ONLY =
 BENCH_CHECK_OPTIONS =
 EXTRA_DIST += bench/check.py
-bench-check: bench/bncl-bench
-	$(PYTORCH_INTERPRETER) $(srcdir)/bench/check.py --bench bench/bncl-bench -- \
+bench-check: $(BENCHES) bench/bncl-bench
+	$(PYTORCH_INTERPRETER) -B $(srcdir)/bench/check.py --programs bench $(BENCH_CHECK_ONLY) -- \
 		$(BENCH_CHECK_OPTIONS)
 
 bench_accuracy_CPPFLAGS = -I$(top_srcdir)/include $(ONEDNN_CPPFLAGS) \
@@ -93,7 +95,7 @@ bench_traffic_SOURCES = \
 	bench/traffic.c
 EXTRA_DIST += bench/traffic.py
 bench-traffic: bench/traffic
-	$(PYTORCH_INTERPRETER) $(srcdir)/bench/traffic.py --program bench/traffic $(TRAFFIC_OPTIONS)
+	$(PYTORCH_INTERPRETER) -B $(srcdir)/bench/traffic.py --program bench/traffic $(TRAFFIC_OPTIONS)
 
 bench_versus_CPPFLAGS = -I$(top_srcdir)/include
 bench_versus_LDADD = libbncl.la

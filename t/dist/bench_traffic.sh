@@ -1,6 +1,6 @@
 #!/bin/sh
-# bench/traffic.py: what it makes of Oclgrind's counts and trace, on ones that are made up; and, where
-# Oclgrind is, that its trace comes to its counts.
+# bench/traffic.py: what it makes of Oclgrind's counts and trace, on ones that are made up; and,
+# where Oclgrind is, that its trace comes to its counts.
 set -u
 . "${top_srcdir:?}/t/dist/tap.sh"
 
