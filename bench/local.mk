@@ -97,6 +97,18 @@ EXTRA_DIST += bench/traffic.py
 bench-traffic: bench/traffic
 	$(PYTORCH_INTERPRETER) -B $(srcdir)/bench/traffic.py --program bench/traffic $(TRAFFIC_OPTIONS)
 
+# How time grows with the values of a channel, and with the channels.
+GROWTH_OPTIONS =
+EXTRA_DIST += bench/growth.py
+bench-growth: bench/bncl-bench
+	$(PYTORCH_INTERPRETER) -B $(srcdir)/bench/growth.py --bench bench/bncl-bench \
+		$(GROWTH_OPTIONS)
+
+# The tables of doc/performance.md, from the files beside it.
+EXTRA_DIST += bench/report.py
+bench-report:
+	$(PYTORCH_INTERPRETER) -B $(srcdir)/bench/report.py $(srcdir)/doc
+
 bench_versus_CPPFLAGS = -I$(top_srcdir)/include
 bench_versus_LDADD = libbncl.la
 bench_versus_SOURCES = bench/versus.c

@@ -28,6 +28,7 @@ dist_tests = \
 	t/dist/floors.sh \
 	t/dist/headers.sh \
 	t/dist/lengths.sh \
+	t/dist/performance.sh \
 	t/dist/symbols.sh
 TESTS += $(dist_tests)
 EXTRA_DIST += $(dist_tests) t/dist/tap.sh t/dist/function_lengths.awk t/dist/api_functions.awk
