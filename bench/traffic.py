@@ -36,8 +36,8 @@ TUNINGS = {
     "lanes": "vector=1,vectors=1,lane_items=64,lines=8,group=64,block_group=64",
 }
 
-# Tensors of x's size, read and written: where one launch passes over them, since the slab of a
-# channel stays in the cache, and where two do.
+# Tensors of x's size, read and written: where one launch passes over them and the slab of a channel
+# (see bench_model.h) stays in the cache, and where two do, or it does not.
 MODELS = {"train": (2, 3), "eval": (2, 2), "backward": (3, 5), "frozen": (2, 2)}
 
 
@@ -179,7 +179,9 @@ def read_trace(lines, capacity):
                 close_launch(cases[-1], about, cache)
             if words[1] == "case":
                 elements, size, values = map(int, words[3:])
-                cases.append(Case(words[2], words[2].split("/")[1], elements * size, values * size,
+                _, direction, _, layout, _ = words[2].split("/")
+                together = 1 if layout == "NCL" else min(256 // size, elements // values)
+                cases.append(Case(words[2], direction, elements * size, together * values * size,
                                   []))
                 cache, grain = None, min(size, 4)
             else:
@@ -229,10 +231,18 @@ def compare(counts, cases):
         sys.exit(f"traffic.py: {len(counts)} launches counted, {len(traced)} traced")
 
 
-def row_of(case, tuning):
+def slab_fits(case, capacity):
+    """Whether what lies together of a channel, of x and in backward of dy, takes half of the cache
+    or less; as bench_slab_fits has it, with one work-group at a time."""
+    tensors = 2 if case.direction == "backward" else 1
+    return 2 * tensors * case.slab <= capacity
+
+
+def row_of(case, tuning, capacity):
     """What is written of a case."""
     passes = [launch for launch in case.launches if launch.passes > 0]
-    model = MODELS[case.direction][len(passes) > 1] * case.bytes
+    twice = len(passes) > 1 or not slab_fits(case, capacity)
+    model = MODELS[case.direction][twice] * case.bytes
     moved = sum(launch.moved for launch in case.launches)
     return {
         "name": f"traffic/{case.name}/{tuning}",
@@ -276,7 +286,7 @@ def main():
                     continue
                 what = [dtype, layout, arguments.shape or usual]
                 for case in run(arguments.program, what, text, arguments.cache):
-                    rows.append(row_of(case, tuning))
+                    rows.append(row_of(case, tuning, arguments.cache))
                     print_row(rows[-1], arguments.within)
     if arguments.json:
         with open(arguments.json, "w", encoding="utf-8") as file:

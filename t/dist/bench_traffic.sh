@@ -57,11 +57,12 @@ passes() { # SECOND, a line between them
                          for at in (0, 8)]
 case = read_trace([b'== case batch_norm/train/f32/NC/2x2 4 4 2', b'== launch a 1 1 1 1 1 1',
                    *pass_over, $1 *pass_over], 64)[0]
-row = row_of(case, 'wide')
+row = row_of(case, 'wide', ${2:-64})
 print(row['name'], row['issued'], row['counted'], row['model'], row['passes'])"
 }
 finds "a launch finds in the cache what it has read" " 32 16 32 1" passes ""
 finds "the next does not" "32 32 48 2" passes "b'== launch b 1 1 1 1 1 1',"
+finds "a slab that the cache does not hold must be read twice" " 32 16 48 1" passes "" 31
 finds "Oclgrind's other findings end it" "Oclgrind says 'Invalid write to read-only" \
     passes "b'Invalid write to read-only buffer',"
 finds "a trace that is not what was counted ends it" "counts 4 + 0 bytes of a" \

@@ -84,6 +84,7 @@ plant doc/traffic.json <<'END'
    {"kernel": "merge", "grid": [64, 1, 1, 64, 1, 1], "moved": 8, "passes": 0}]}]
 END
 finds "bytes" "| eval | f32 | NC | 64x64 | lanes | 9 | 4 | 5 | 0.800 | 2 |" tables_of traffic
+# shellcheck disable=SC2016 # a name of a kernel, in the table's backticks
 finds "work-groups and their items" '| eval | NC | `apply` | 16 | 64 | 4096 | 4 |' \
     tables_of occupancy
 finds "of passes over memory only" "0" \
