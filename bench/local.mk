@@ -2,7 +2,7 @@
 # the tests that run them once. bncl-bench is installed.
 bin_PROGRAMS += bench/bncl-bench
 BENCHES = bench/accuracy bench/mlp bench/startup bench/startup_bare bench/startup_library \
-	bench/versus
+	bench/traffic bench/versus
 check_PROGRAMS += $(BENCHES)
 bench: $(BENCHES) bench/bncl-bench
 
@@ -51,11 +51,13 @@ bench_texts.c: $(BENCH_TEXTS) tools/embed_texts.sh
 CLEANFILES += bench_texts.c bench_texts.c.tmp
 
 # The figures that are promised, beside their bars. No part of `make check': a noisy machine is no
-# failing test.
+# failing test. BENCH_CHECK_ONLY: the parts to measure, such as --only limit,peers (see check.py
+# --help); BENCH_CHECK_OPTIONS: options of bncl-bench's.
+BENCH_CHECK_ONLY =
 BENCH_CHECK_OPTIONS =
 EXTRA_DIST += bench/check.py
-bench-check: bench/bncl-bench
-	$(PYTORCH_INTERPRETER) $(srcdir)/bench/check.py --bench bench/bncl-bench -- \
+bench-check: $(BENCHES) bench/bncl-bench
+	$(PYTORCH_INTERPRETER) -B $(srcdir)/bench/check.py --programs bench $(BENCH_CHECK_ONLY) -- \
 		$(BENCH_CHECK_OPTIONS)
 
 bench_accuracy_CPPFLAGS = -I$(top_srcdir)/include $(ONEDNN_CPPFLAGS) \
@@ -125,6 +127,39 @@ CLEANFILES += mlp_texts.c mlp_texts.c.tmp
 BENCH_MLP_OPTIONS =
 bench-mlp: bench/mlp
 	bench/mlp $(BENCH_MLP_OPTIONS)
+
+# The bytes that kernels load and store, as Oclgrind counts them.
+TRAFFIC_OPTIONS =
+bench_traffic_CPPFLAGS = -I$(top_srcdir)/include -I$(top_srcdir)/bench $(OPENCL_CFLAGS)
+bench_traffic_LDADD = libbncl.la $(OPENCL_LIBS) -ldl
+bench_traffic_SOURCES = \
+	bench/bench_batch_norm.c \
+	bench/bench_cases.c bench/bench_cases.h \
+	bench/bench_contestant.h \
+	bench/bench_library.c bench/bench_library.h \
+	bench/bench_model.h \
+	bench/bench_numbers.c bench/bench_numbers.h \
+	bench/bench_operation.h \
+	bench/bench_operators.c \
+	bench/bench_options.h \
+	bench/bench_world.c bench/bench_world.h \
+	bench/fail.c bench/fail.h \
+	bench/traffic.c
+EXTRA_DIST += bench/traffic.py
+bench-traffic: bench/traffic
+	$(PYTORCH_INTERPRETER) -B $(srcdir)/bench/traffic.py --program bench/traffic $(TRAFFIC_OPTIONS)
+
+# How time grows with the values of a channel, and with the channels.
+GROWTH_OPTIONS =
+EXTRA_DIST += bench/growth.py
+bench-growth: bench/bncl-bench
+	$(PYTORCH_INTERPRETER) -B $(srcdir)/bench/growth.py --bench bench/bncl-bench \
+		$(GROWTH_OPTIONS)
+
+# The tables of doc/performance.md, from the files beside it.
+EXTRA_DIST += bench/report.py
+bench-report:
+	$(PYTORCH_INTERPRETER) -B $(srcdir)/bench/report.py $(srcdir)/doc
 
 bench_versus_CPPFLAGS = -I$(top_srcdir)/include
 bench_versus_LDADD = libbncl.la

@@ -22,11 +22,13 @@ check_PROGRAMS =
 dist_tests = \
 	t/dist/api_tested.sh \
 	t/dist/bench_check.sh \
+	t/dist/bench_traffic.sh \
 	t/dist/docs.sh \
 	t/dist/fault_layer.sh \
 	t/dist/floors.sh \
 	t/dist/headers.sh \
 	t/dist/lengths.sh \
+	t/dist/performance.sh \
 	t/dist/symbols.sh
 TESTS += $(dist_tests)
 EXTRA_DIST += $(dist_tests) t/dist/tap.sh t/dist/function_lengths.awk t/dist/api_functions.awk

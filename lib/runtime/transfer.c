@@ -127,9 +127,12 @@ bncl_status bncl_tensor_map(bncl_queue *queue, const bncl_tensor *tensor, void *
     void *mapped = NULL;
     if (bncl_tensor_count(tensor) > 0) {
         cl_int code = CL_SUCCESS;
+        bncli_recording recording = bncli_recording_begin(queue, NULL);
         mapped = clEnqueueMapBuffer(queue->cl, tensor->buffer->cl, CL_TRUE,
                                     CL_MAP_WRITE_INVALIDATE_REGION, byte_offset(tensor),
-                                    byte_count(tensor), 0, NULL, NULL, &code);
+                                    byte_count(tensor), 0, NULL, bncli_recording_event(&recording),
+                                    &code);
+        tell(&recording, code, "map", 0);
         if (code != CL_SUCCESS)
             return bncli_cl_status(code, "clEnqueueMapBuffer", err);
     }
@@ -155,7 +158,8 @@ bncl_status bncl_tensor_unmap(bncl_queue *queue, const bncl_tensor *tensor, void
         return status;
     if (host == NULL && bncl_tensor_count(tensor) > 0)
         return bncli_fail(err, BNCL_ERROR_ARGUMENT, "host is NULL");
-    return enqueue(enqueue_unmap, "clEnqueueUnmapMemObject", queue, tensor, host, sync, err);
+    static const transfer unmap = {enqueue_unmap, "clEnqueueUnmapMemObject", "unmap", 1};
+    return enqueue(&unmap, queue, tensor, host, sync, err);
 }
 
 static cl_int enqueue_copy(bncl_queue *queue, const bncl_tensor *dst, const void *operand,
