@@ -130,8 +130,8 @@ bncl_status bncl_tensor_map(bncl_queue *queue, const bncl_tensor *tensor, void *
         bncli_recording recording = bncli_recording_begin(queue, NULL);
         mapped = clEnqueueMapBuffer(queue->cl, tensor->buffer->cl, CL_TRUE,
                                     CL_MAP_WRITE_INVALIDATE_REGION, byte_offset(tensor),
-                                    byte_count(tensor), 0, NULL, bncli_recording_event(&recording),
-                                    &code);
+                                    bncli_tensor_bytes(tensor), 0, NULL,
+                                    bncli_recording_event(&recording), &code);
         tell(&recording, code, "map", 0);
         if (code != CL_SUCCESS)
             return bncli_cl_status(code, "clEnqueueMapBuffer", err);
