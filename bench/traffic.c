@@ -182,6 +182,8 @@ int main(int argc, char **argv)
         fputs("Usage: traffic count|trace DTYPE LAYOUT SHAPE\n", stderr);
         return 2;
     }
+    /* A trace's kernels are not the library's own: no run may find another's, nor keep them. */
+    setenv("BNCL_CACHE", "off", 1);
     const bench_choice choice = {.operators = "batch_norm",
                                  .dtype = argv[2],
                                  .layout = argv[3],

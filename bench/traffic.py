@@ -31,9 +31,13 @@ import tempfile
 
 LAYOUTS = {"NC": "1024x32", "NCL": "8x32x128", "NLC": "16x32x64"}
 DTYPES = ("f32", "f16")
+WIDE = "vector=16,vectors=4,lane_items=1,lines=32,group=8,block_group=1,whole=4096,direct=1024"
+LANES = "vector=1,vectors=1,lane_items=64,lines=8,group=64,block_group=64,whole=16,direct=256"
 TUNINGS = {
-    "wide": "vector=16,vectors=4,lane_items=1,lines=32,group=8,block_group=1",
-    "lanes": "vector=1,vectors=1,lane_items=64,lines=8,group=64,block_group=64",
+    "wide": WIDE,
+    "wide-apart": WIDE + ",whole=0,direct=0",
+    "lanes": LANES,
+    "lanes-apart": LANES + ",whole=0,direct=0",
 }
 
 # Tensors of x's size, read and written: where one launch passes over them and the slab of a channel
