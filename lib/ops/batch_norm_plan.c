@@ -8,6 +8,7 @@
 
 #define MACROS 8
 #define LONG_LINE 256      /* elements */
+#define TINY 65536         /* bytes of x that one compute unit is through with sooner than two */
 #define ROWS_TOGETHER 4096 /* elements */
 
 /* What a step of a plan with an activation has to do with its mask. */
@@ -143,8 +144,10 @@ static void prepare_whole_rows(const bncl_batch_norm *plan, step_build *build)
     add_macro(build, "CHANNELS_INNERMOST", 1);
     add_stream(plan, build);
     add_prefetch(plan, build);
-    build->grid =
-        (bncli_grid){{blocks(channels, (size_t)vector * vectors), 1}, {t->block_group, 1}};
+    const size_t items = blocks(channels, (size_t)vector * vectors);
+    const bool tiny = plan->geometry.total * bncl_dtype_size(plan->dtype) <= TINY;
+    const unsigned group = tiny ? vector_for(t->group, items) : 1;
+    build->grid = (bncli_grid){{items, 1}, {group > t->block_group ? group : t->block_group, 1}};
 }
 
 /* One work-item a channel. */

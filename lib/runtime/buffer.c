@@ -23,6 +23,7 @@ bncl_status bncl_buffer_create(bncl_context *context, size_t bytes, bncl_buffer 
         return status;
     buffer->context = context;
     buffer->bytes = bytes;
+    buffer->number = atomic_fetch_add(&context->buffers, 1u) + 1;
     if (bytes > 0) {
         /* Where native kernels run, the one that locates the memory is the first to need it: PoCL
            aborts then if there is none, unless it was told to allocate here. */

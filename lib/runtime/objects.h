@@ -28,6 +28,7 @@ struct bncl_context {
     atomic_bool used_clblast; /* whose program cache then holds on to cl */
     bncli_trace_file *trace;  /* NULL: none was asked for */
     atomic_uint queues;       /* made so far: a trace numbers them */
+    atomic_ullong buffers;    /* likewise: a kernel knows its arguments by their numbers */
 };
 
 struct bncl_queue {
@@ -43,9 +44,10 @@ struct bncl_buffer {
     bncl_context *context; /* borrowed */
     cl_mem cl;             /* NULL when bytes is 0 */
     size_t bytes;
-    cl_mem whole;  /* the buffer that cl is a part of, else cl itself; borrowed */
-    size_t origin; /* bytes from its begin to cl's */
-    void *located; /* where native commands see whole; NULL on devices without such commands */
+    cl_mem whole;    /* the buffer that cl is a part of, else cl itself; borrowed */
+    size_t origin;   /* bytes from its begin to cl's */
+    void *located;   /* where native commands see whole; NULL on devices without such commands */
+    uint64_t number; /* among its context's, from 1 on */
 };
 
 struct bncl_event {

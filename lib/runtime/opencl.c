@@ -112,7 +112,10 @@ bncl_status bncl_opencl_buffer(bncl_context *context, cl_mem cl, bncl_buffer **o
         status = bncli_new(&buffer, 1, sizeof *buffer, err);
     if (status != BNCL_OK)
         return status;
-    *buffer = (bncl_buffer){.context = context, .cl = cl, .bytes = bytes};
+    *buffer = (bncl_buffer){.context = context,
+                            .cl = cl,
+                            .bytes = bytes,
+                            .number = atomic_fetch_add(&context->buffers, 1u) + 1};
     status = find_memory(buffer, err);
     if (status == BNCL_OK)
         status = bncli_cl_status(clRetainMemObject(cl), "clRetainMemObject", err);
