@@ -224,11 +224,13 @@ t_fault_libfaults_la_SOURCES = \
 t_fault_libfaults_la_CPPFLAGS = $(AM_CPPFLAGS) \
 	-DFAULT_LAYER='"$(abs_builddir)/t/fault/.libs/fault_layer.so"'
 fault_ldadd = t/fault/libfaults.la $(LDADD) $(OPENCL_LIBS) -ldl
-pocl_tests += t/fault/batch_norm_test t/fault/cache_test t/fault/double_backward_test \
+pocl_tests += t/fault/batch_norm_first_test t/fault/batch_norm_test t/fault/cache_test \
+	t/fault/double_backward_test \
 	t/fault/faults_test t/fault/fold_test t/fault/graph_profile_test t/fault/graph_test \
 	t/fault/linear_test t/fault/operators_test t/fault/program_test t/fault/runtime_test \
 	t/fault/state_dict_test t/fault/statistics_test t/fault/step_test t/fault/threads_test \
 	t/fault/trace_test
+t_fault_batch_norm_first_test_LDADD = $(fault_ldadd)
 t_fault_batch_norm_test_LDADD = $(fault_ldadd)
 t_fault_cache_test_LDADD = $(fault_ldadd)
 t_fault_double_backward_test_LDADD = $(fault_ldadd)

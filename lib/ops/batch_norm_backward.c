@@ -168,6 +168,25 @@ static bncl_status run_whole(bncl_batch_norm *plan, bncl_queue *queue,
                                      err);
 }
 
+/* Builds what the call's steps lack before the first of them runs: one that cannot be built fails a
+   call that has changed nothing, nor added to anything. */
+static bncl_status need_steps(bncl_batch_norm *plan, const through *stats, bool dx, bool apply,
+                              bool gradients, bncl_error *err)
+{
+    bncl_status status = BNCL_OK;
+    if (dx && stats->frozen && !gradients)
+        status = bncli_batch_norm_need(plan, BNCLI_RUNNING_COEFFICIENTS, err);
+    else if (dx || gradients) {
+        status = bncli_batch_norm_need(plan, BNCLI_BACKWARD_MERGE, err);
+        if (status == BNCL_OK && stats->merged == NULL)
+            status = bncli_batch_norm_need(plan, BNCLI_BACKWARD_SUMS, err);
+    }
+    if (status == BNCL_OK && apply)
+        status = bncli_batch_norm_need(
+            plan, stats->frozen || !dx ? BNCLI_BACKWARD_APPLY_FROZEN : BNCLI_BACKWARD_APPLY, err);
+    return status;
+}
+
 /* What dx, dgamma and dbeta need before dx can be written. */
 static bncl_status run_coefficients(bncl_batch_norm *plan, bncl_queue *queue,
                                     const bncl_batch_norm_backward *args, const through *stats,
@@ -202,7 +221,8 @@ static bncl_status run(bncl_batch_norm *plan, bncl_queue *queue,
     if (plan->whole && !stats->frozen && stats->merged == NULL && (dx || gradients) &&
         (dx || !bncli_present(&args->dresidual)))
         return run_whole(plan, queue, args, signal, err);
-    if (dx || gradients)
+    status = need_steps(plan, stats, dx, apply, gradients, err);
+    if (status == BNCL_OK && (dx || gradients))
         status = run_coefficients(plan, queue, args, stats, gradients, apply ? NULL : signal, err);
     if (status == BNCL_OK && apply)
         status = run_apply(plan, queue, args, stats->frozen, signal, err);

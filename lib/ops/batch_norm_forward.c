@@ -171,6 +171,18 @@ static bncl_status run_whole(bncl_batch_norm *plan, bncl_queue *queue,
                                      err);
 }
 
+/* Builds what the steps behind merged statistics lack before the first of them runs: one that cannot
+   be built fails a call that has changed nothing, not even an x that is y. */
+static bncl_status need_steps(bncl_batch_norm *plan, bool apply, bool update, bncl_error *err)
+{
+    bncl_status status = bncli_batch_norm_need(plan, BNCLI_STATISTICS_MERGE, err);
+    if (status == BNCL_OK && apply)
+        status = bncli_batch_norm_need(plan, BNCLI_APPLY, err);
+    if (status == BNCL_OK && update)
+        status = bncli_batch_norm_need(plan, BNCLI_RUNNING_UPDATE, err);
+    return status;
+}
+
 /* Normalizes with what is merged, or else with the batch's own statistics; where there is a
    momentum the running ones follow. */
 static bncl_status run_batch(bncl_batch_norm *plan, bncl_queue *queue,
@@ -186,8 +198,8 @@ static bncl_status run_batch(bncl_batch_norm *plan, bncl_queue *queue,
     bncl_event **signal = bncli_sync_signal(sync);
     if (merged == NULL && plan->whole)
         return run_whole(plan, queue, args, momentum, signal, err);
-    bncl_status status = BNCL_OK;
-    if (merged == NULL)
+    bncl_status status = need_steps(plan, some, momentum != NULL, err);
+    if (status == BNCL_OK && merged == NULL)
         status = bncli_batch_norm_run_statistics(plan, queue, &args->x, err);
     if (status == BNCL_OK)
         status = run_merge(plan, queue, args, parts, err);
