@@ -17,14 +17,17 @@ enum { GROUP = 64, MOST_READS = 3, MOST_WRITES = 2, WORD = 4, TRIES = 3 };
 /* How a pass may be made; the fastest for a case is its limit. */
 typedef struct variant {
     unsigned vector, depth;
+    bool streams; /* writes go past the caches: on the host's own processor */
 } variant;
 
-static const variant variants[] = {{16, 16}, {16, 1}, {4, 16}, {1, 16}, {1, 1}};
+static const variant variants[] = {{16, 16, true}, {16, 16, false}, {16, 1, false},
+                                   {4, 16, false}, {1, 16, false},  {1, 1, false}};
 enum { VARIANTS = sizeof variants / sizeof variants[0] };
 
 typedef struct limit {
     bench_world *world;
     unsigned widest; /* vector: what the device prefers, at least 4 */
+    bool is_host;    /* the device is the host's own processor */
     /* Built when they are first asked for. */
     cl_program programs[VARIANTS][MOST_READS + 1][MOST_WRITES + 1];
     cl_kernel kernels[VARIANTS][MOST_READS + 1][MOST_WRITES + 1];
@@ -58,6 +61,17 @@ static void close_limit(void *state)
     free(l);
 }
 
+/* As the library tells it: lib/runtime/device.c. */
+static bool is_host(cl_device_id device)
+{
+    cl_device_type type = 0;
+    cl_device_exec_capabilities runs = 0;
+    clGetDeviceInfo(device, CL_DEVICE_TYPE, sizeof type, &type, NULL);
+    clGetDeviceInfo(device, CL_DEVICE_EXECUTION_CAPABILITIES, sizeof runs, &runs, NULL);
+    return (type & ~(cl_device_type)CL_DEVICE_TYPE_DEFAULT) == CL_DEVICE_TYPE_CPU &&
+           (runs & CL_EXEC_NATIVE_KERNEL) != 0;
+}
+
 static bncl_status open_limit(const bench_setup *setup, void **state, char *about, bncl_error *err)
 {
     limit *l = calloc(1, sizeof *l);
@@ -68,6 +82,7 @@ static bncl_status open_limit(const bench_setup *setup, void **state, char *abou
     clGetDeviceInfo(bncl_opencl_get_device(l->world->context), CL_DEVICE_PREFERRED_VECTOR_WIDTH_INT,
                     sizeof preferred, &preferred, NULL);
     l->widest = preferred < 4 ? 4 : preferred;
+    l->is_host = is_host(bncl_opencl_get_device(l->world->context));
     snprintf(about, BENCH_ABOUT_SIZE,
              "limit: kernels that only read and write, the passes of the column `least', on "
              "tensors of the same size in the same run; the best of several");
@@ -83,8 +98,9 @@ static bncl_status build(limit *l, int v, int reads, int writes, bncl_error *err
     cl_int code;
     if (l->kernels[v][reads][writes] != NULL)
         return BNCL_OK;
-    snprintf(options, sizeof options, "-DVEC=%u -DDEPTH=%u -DWG=%d -DREADS=%d -DWRITES=%d",
-             variants[v].vector, variants[v].depth, (int)GROUP, reads, writes);
+    snprintf(options, sizeof options, "-DVEC=%u -DDEPTH=%u -DWG=%d -DREADS=%d -DWRITES=%d%s",
+             variants[v].vector, variants[v].depth, (int)GROUP, reads, writes,
+             variants[v].streams ? " -DSTREAMS" : "");
     const char *text = bench_limit_text;
     cl_program program = clCreateProgramWithSource(context, 1, &text, NULL, &code);
     bncl_status status = told(code, "clCreateProgramWithSource", err);
@@ -182,7 +198,8 @@ static bncl_status prepare_limit(void *state, const bench_case *c, const bench_m
     l->best = -1;
     for (int v = 0; v < VARIANTS; ++v) {
         double seconds;
-        if (variants[v].vector > l->widest || variants[v].vector > l->words)
+        if (variants[v].vector > l->widest || variants[v].vector > l->words ||
+            (variants[v].streams && !l->is_host))
             continue;
         bncl_status status = try_variant(l, v, &seconds, err);
         if (status != BNCL_OK)
@@ -194,8 +211,8 @@ static bncl_status prepare_limit(void *state, const bench_case *c, const bench_m
     }
     if (l->best < 0)
         return bench_fail(err, BNCL_ERROR_UNSUPPORTED, "less than a word");
-    snprintf(way, BENCH_WAY_SIZE, "vector %u depth %u", variants[l->best].vector,
-             variants[l->best].depth);
+    snprintf(way, BENCH_WAY_SIZE, "vector %u depth %u%s", variants[l->best].vector,
+             variants[l->best].depth, variants[l->best].streams ? " past caches" : "");
     return BNCL_OK;
 }
 

@@ -22,15 +22,22 @@ typedef JOIN(uint, VEC) words;
 #define READ(i) a[i]
 #endif
 
+/* STREAMS: writes go past the caches, which do not read a line first then. */
+#ifdef STREAMS
+#define PUT(to, i, v) __builtin_nontemporal_store(v, &(to)[i])
+#else
+#define PUT(to, i, v) (to)[i] = (v)
+#endif
+
 #if WRITES > 1
 #define MOVE(i)                                                                                    \
     do {                                                                                           \
         const words v = READ(i);                                                                   \
-        y[i] = v;                                                                                  \
-        z[i] = v;                                                                                  \
+        PUT(y, i, v);                                                                              \
+        PUT(z, i, v);                                                                              \
     } while (0)
 #elif WRITES > 0
-#define MOVE(i) y[i] = READ(i)
+#define MOVE(i) PUT(y, i, READ(i))
 #else
 #define MOVE(i) sum ^= READ(i)
 #endif

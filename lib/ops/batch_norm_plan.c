@@ -299,16 +299,17 @@ bncl_status bncli_batch_norm_need(bncl_batch_norm *plan, bncli_batch_norm_step s
                               &plan->kernels[step], err);
 }
 
-/* Whether all of training is one launch: where a channel of NCL, or a vector of channels of NC and
-   NLC, is so small that x and dy stay in a cache, and there are enough of them for all compute
-   units, or so little to do that a launch costs more. */
+/* Whether all of training is one launch: where what a work-group takes at once, a channel of NCL, or
+   a vector of channels of NC and NLC for each of its work-items, is so small that x and dy stay in a
+   cache, and there are enough of them for all compute units, or so little to do that a launch costs
+   more. */
 static bool takes_whole(const bncl_batch_norm *plan)
 {
     const bncli_tuning *t = &plan->tuning;
     const bncli_geometry *g = &plan->geometry;
     const size_t size = bncl_dtype_size(plan->dtype);
     const bool rows = g->inner == 1;
-    const size_t together = rows ? vector_for(t->vector, g->channels) : 1;
+    const size_t together = rows ? (size_t)vector_for(t->vector, g->channels) * t->block_group : 1;
     const size_t groups = rows ? blocks(g->channels, together * t->vectors) : g->channels;
     return g->count * together * size <= t->whole * (size_t)1024 &&
            (groups >= bncli_context_facts(plan->context)->compute_units ||

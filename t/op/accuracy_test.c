@@ -62,9 +62,9 @@ static void a_broken_promise_is_found(void **state)
     device_of(state);
     const char *kernels = files_folder(), *source = getenv("top_srcdir");
     const char *line = harness_text(
-        "cp %s/kernels/*.cl %s && sed 's/ - lo\\[u\\];/;/' %s/kernels/batch_norm_apply.cl "
-        ">%s/batch_norm_apply.cl && ! cmp -s %s/kernels/batch_norm_apply.cl "
-        "%s/batch_norm_apply.cl",
+        "cp %s/kernels/*.cl %s && sed 's/ - k\\[u\\].lo;/;/' %s/kernels/batch_norm_normalize.cl "
+        ">%s/batch_norm_normalize.cl && ! cmp -s %s/kernels/batch_norm_normalize.cl "
+        "%s/batch_norm_normalize.cl",
         source, kernels, source, kernels, source, kernels);
     if (source == NULL || system(line) != 0)
         harness_fail("there is nothing to change in the kernel, or no copy: %s", line);
