@@ -170,6 +170,6 @@ bncl_status bncli_cblas_sgemm_beside(bncl_queue *queue, const bncli_product *pro
 {
     const cblas_command command = {.product = *product, .beta = beta, .beside = beside};
     const bncl_tensor *const tensors[] = {a, b, c, vector};
-    return bncli_native_run(queue, "sgemm_beside", multiply_beside, &command, sizeof command,
-                            tensors, 4, err);
+    return bncli_native_run(queue, "sgemm", multiply_beside, &command, sizeof command, tensors, 4,
+                            err);
 }

@@ -70,7 +70,7 @@ finds "a trace that is not what was counted ends it" "counts 4 + 0 bytes of a" \
 finds "nor may a launch lack" "1 launches counted, 0 traced" python "compare([['a', 4, 0]], [])"
 
 if [ -x "$top_builddir/bench/traffic" ] && [ "$(python 'print(oclgrind() is None)')" = False ]; then
-    finds "and Oclgrind's own agree" "4 of 4 within" python3 -B "$top_srcdir/bench/traffic.py" \
+    finds "and Oclgrind's own agree" "8 of 8 within" python3 -B "$top_srcdir/bench/traffic.py" \
         --program "$top_builddir/bench/traffic" --only f32/NC/wide --shape 64x16 --within 1
 fi
 finish
