@@ -48,16 +48,17 @@ __kernel void batch_norm_backward_whole_inner(
 
     const sums all = sums_of_channel(partial + channel, channels, tiles, 1);
     const accv invstd = (accv)(invstds[invstd_at + channel]);
-    if (get_local_id(0) == 0 && row == 0)
-        parameter_gradients_store(all, invstd, dgamma + dgamma_at + channel,
-                                  dbeta + dbeta_at + channel, flags, 1);
-    if (!(flags & HAS_DX))
-        return;
     dx_coefficients k[LINE_VECTORS];
 #pragma unroll
     for (uint u = 0; u < LINE_VECTORS; ++u)
         k[u] = dx_coefficients_of(all, (accv)(o.hi), (accv)(o.lo), invstd,
                                   gamma + gamma_at + channel, flags, count, 1);
+    TOGETHER(CLK_GLOBAL_MEM_FENCE); /* dgamma and dbeta may take the place of what was read */
+    if (get_local_id(0) == 0 && row == 0)
+        parameter_gradients_store(all, invstd, dgamma + dgamma_at + channel,
+                                  dbeta + dbeta_at + channel, flags, 1);
+    if (!(flags & HAS_DX))
+        return;
     dx += dx_at + channel * dx_channel;
     dresidual += dresidual_at + channel * dresidual_channel;
     for (uint line = row; line < outer; line += TILES_PER_GROUP)

@@ -55,11 +55,12 @@ __kernel void batch_norm_backward_whole_rows(
             break;
         const sums all = sums_of_channel(partial + u * VEC, channels, tiles, have);
         const accv invstd = channel_load(invstds + invstd_at + c, have);
-        parameter_gradients_store(all, invstd, dgamma + dgamma_at + c, dbeta + dbeta_at + c, flags,
-                                  have);
         k[u] = dx_coefficients_of(all, channel_load(o.mean_hi + u * VEC, have),
                                   channel_load(o.mean_lo + u * VEC, have), invstd,
                                   gamma + gamma_at + c, flags, count, have);
+        /* dgamma and dbeta may take the place of what was read by now */
+        parameter_gradients_store(all, invstd, dgamma + dgamma_at + c, dbeta + dbeta_at + c, flags,
+                                  have);
     }
     if (!(flags & HAS_DX))
         return;

@@ -43,6 +43,12 @@ __kernel void batch_norm_forward_whole_inner(
 
     const moments all = moments_of_channel(partial + channel, channels, count, tiles, 1);
     const accv invstd = invstd_of(all, count, eps);
+    normalizer k[LINE_VECTORS];
+#pragma unroll
+    for (uint u = 0; u < LINE_VECTORS; ++u)
+        k[u] = normalizer_of(all.hi, all.lo, invstd, gamma + gamma_at + channel,
+                             beta + beta_at + channel, flags, 1);
+    TOGETHER(CLK_GLOBAL_MEM_FENCE); /* what is written next may take the place of gamma or beta */
     if (get_local_id(0) == 0 && row == 0) {
         const channel_memory memory = {
             save_mean + save_mean_at + channel,       save_mean_lo + save_mean_lo_at + channel,
@@ -51,12 +57,6 @@ __kernel void batch_norm_forward_whole_inner(
             next_var + next_var_at + channel};
         channel_keep(all, invstd, &memory, flags, count, keep, take, 1);
     }
-
-    normalizer k[LINE_VECTORS];
-#pragma unroll
-    for (uint u = 0; u < LINE_VECTORS; ++u)
-        k[u] = normalizer_of(all.hi, all.lo, invstd, gamma + gamma_at + channel,
-                             beta + beta_at + channel, flags, 1);
     const normalize_options options = {flags, low, high};
     x += x_at + channel * x_channel;
     y += y_at + channel * y_channel;

@@ -43,14 +43,15 @@ __kernel void batch_norm_forward_whole_rows(
             break;
         const moments all = moments_of_channel(partial + u * VEC, channels, count, tiles, have);
         const accv invstd = invstd_of(all, count, eps);
+        /* before what may take the place of gamma or beta is written */
+        k[u] = normalizer_of(all.hi, all.lo, invstd, gamma + gamma_at + c, beta + beta_at + c,
+                             flags, have);
         const channel_memory memory = {
             save_mean + save_mean_at + c,       save_mean_lo + save_mean_lo_at + c,
             save_invstd + save_invstd_at + c,   running_mean + running_mean_at + c,
             running_var + running_var_at + c,   next_mean + next_mean_at + c,
             next_var + next_var_at + c};
         channel_keep(all, invstd, &memory, flags, count, keep, take, have);
-        k[u] = normalizer_of(all.hi, all.lo, invstd, gamma + gamma_at + c, beta + beta_at + c,
-                             flags, have);
     }
     const normalize_options options = {flags, low, high};
     for (uint line = 0; line < count; ++line)

@@ -145,7 +145,7 @@ device_tests += \
 	t/op/batch_norm_forward_mode_test t/op/batch_norm_forward_test \
 	t/op/batch_norm_fused_places_test t/op/batch_norm_fused_test \
 	t/op/batch_norm_refused_test t/op/batch_norm_shape_test t/op/batch_norm_statistics_test \
-	t/op/batch_norm_strides_test \
+	t/op/batch_norm_strides_test t/op/batch_norm_vector_places_test \
 	t/op/copy_test t/op/cross_entropy_test \
 	t/op/elementwise_test t/op/gemm_test t/op/linear_test t/op/pytorch_batch_norm_test \
 	t/op/pytorch_double_backward_test t/op/pytorch_stack_test \
