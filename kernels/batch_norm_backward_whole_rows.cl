@@ -6,7 +6,7 @@
      x, dy, dx, dresidual  [count][channels], each with its own stride from row to row
      mask                  lines of `channels` elements: see mask.cl
      partial               [4][tiles][channels]: the work-item's own memory
-     all others            [channels]
+     all others            [channels]; dgamma and dbeta may lie where a channel's operands do
 
    LINE_VECTORS is CHANNEL_VECTORS. Grid: channel blocks. Traffic per element: 8 bytes read, and as
    much from a cache, 4 written; see batch_norm_gradient.cl. */
@@ -58,7 +58,6 @@ __kernel void batch_norm_backward_whole_rows(
         k[u] = dx_coefficients_of(all, channel_load(o.mean_hi + u * VEC, have),
                                   channel_load(o.mean_lo + u * VEC, have), invstd,
                                   gamma + gamma_at + c, flags, count, have);
-        /* dgamma and dbeta may take the place of what was read by now */
         parameter_gradients_store(all, invstd, dgamma + dgamma_at + c, dbeta + dbeta_at + c, flags,
                                   have);
     }

@@ -171,8 +171,8 @@ static bncl_status run_whole(bncl_batch_norm *plan, bncl_queue *queue,
                                      err);
 }
 
-/* Builds what the steps behind merged statistics lack before the first of them runs: one that cannot
-   be built fails a call that has changed nothing, not even an x that is y. */
+/* Builds what the steps behind merged statistics lack before the first of them runs: one that
+   cannot be built fails a call that has changed nothing, not even an x that is y. */
 static bncl_status need_steps(bncl_batch_norm *plan, bool apply, bool update, bncl_error *err)
 {
     bncl_status status = bncli_batch_norm_need(plan, BNCLI_STATISTICS_MERGE, err);

@@ -299,10 +299,10 @@ bncl_status bncli_batch_norm_need(bncl_batch_norm *plan, bncli_batch_norm_step s
                               &plan->kernels[step], err);
 }
 
-/* Whether all of training is one launch: where what a work-group takes at once, a channel of NCL, or
-   a vector of channels of NC and NLC for each of its work-items, is so small that x and dy stay in a
-   cache, and there are enough of them for all compute units, or so little to do that a launch costs
-   more. */
+/* Whether all of training is one launch: where what a work-group takes at once, a channel of NCL,
+   or a vector of channels of NC and NLC for each of its work-items, is so small that x and dy
+   stay in a cache, and there are enough of them for all compute units, or so little to do that a
+   launch costs more. */
 static bool takes_whole(const bncl_batch_norm *plan)
 {
     const bncli_tuning *t = &plan->tuning;
