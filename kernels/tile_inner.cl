@@ -25,9 +25,8 @@
 #define STEPS (TILE / LANES)
 #define ITEM_LANES (LANES / LANE_ITEMS)
 #define ITEM_VECTORS (ITEM_LANES / VEC)
-/* The steps of a tile that have values. Where work-items hold their lanes in registers the compiler
-   must know how many there are: it takes all. */
-#define STEPS_OF(t) (LANE_ITEMS == 1 ? ((t).count + LANES - 1) / LANES : STEPS)
+/* The steps of a tile that have values. */
+#define STEPS_OF(t) (((t).count + LANES - 1) / LANES)
 
 /* Declares `scratch`: that many numbers of local memory for the work-items that share a tile. */
 #if LANE_ITEMS == 1

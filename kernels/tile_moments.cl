@@ -40,7 +40,7 @@ INLINE void tile_moments(tile_moment *out, __global const storage_t *x, ulong ou
                          tile_place t, tile_place next, __local acc_t *scratch)
 {
     const acc_t pivot = LOAD(tile_value(x, outer, t, t.first));
-    const uint steps = STEPS_OF(t);
+    const uint steps = HELD == 1 ? STEPS_OF(t) : STEPS; /* of registers the compiler must know */
     accv v[HELD][ITEM_VECTORS], s[ITEM_VECTORS], q[ITEM_VECTORS];
     tile_cursor at, far;
     lanes_zero(s);

@@ -54,7 +54,7 @@ INLINE void tile_sums_of(const tile_operands *o, __global acc_t *partial, tile_p
                          tile_place next, size_t pair, size_t pairs, int writes,
                          __local acc_t *scratch)
 {
-    const uint steps = STEPS_OF(t);
+    const uint steps = STEPS_OF(t); /* no others: with an infinite mean zeros there would count */
     const ulong to_x = (next.channel - t.channel) * o->x_channel;
     const ulong to_dy = (next.channel - t.channel) * o->dy_channel;
     accv v[ITEM_VECTORS], g[ITEM_VECTORS], s_chain[ITEM_VECTORS], q_chain[ITEM_VECTORS];

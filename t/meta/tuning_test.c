@@ -1,7 +1,9 @@
 /* Work-group sizes, vector widths and shares of work decide who computes, never what: every tuning
    gives the bits of the device's own. */
+#include <math.h>
 #include <string.h>
 
+#include "lib/compare.h"
 #include "lib/fingerprint.h"
 #include "lib/generate.h"
 #include "lib/harness.h"
@@ -38,6 +40,25 @@ static void every_tuning_gives_the_same_bits(void **state)
                                  r < fingerprint_results ? "train" : "eval", tunings[t],
                                  fingerprint_names[r % fingerprint_results]);
         }
+    }
+}
+
+/* Backward through a running_mean that is infinite: what a work-item computes of places without a
+   value reaches no sum, however many it has. */
+static void nor_do_places_without_a_value(void **state)
+{
+    device *d = device_of(state);
+    const batch_norm_case c = batch_norm_case_make(BNCL_LAYOUT_NCL, 2, 3, 32);
+    for (size_t t = 0; t <= tuning_count; ++t) {
+        tune(t < tuning_count ? tunings[t] : NULL);
+        batch_norm_data data = batch_norm_data_make(&c);
+        for (size_t i = 0; i < batch_norm_case_total(&c); ++i)
+            data.dy[i] = 1.0f;
+        for (size_t i = 0; i < c.channels; ++i)
+            data.running_mean[i] = INFINITY;
+        batch_norm_run_eval(d, &c, &data);
+        check_all_equal("dgamma", data.dgamma, -INFINITY, c.channels);
+        harness_release(NULL);
     }
 }
 
@@ -124,6 +145,7 @@ int main(void)
 {
     const struct CMUnitTest tests[] = {
         HARNESS_TEST(every_tuning_gives_the_same_bits),
+        HARNESS_TEST(nor_do_places_without_a_value),
         HARNESS_TEST(the_other_operators_too),
         HARNESS_TEST(a_malformed_tuning_is_refused),
     };
