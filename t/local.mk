@@ -73,7 +73,8 @@ t_unit_bench_test_SOURCES = t/unit/bench_test.c \
 	bench/bench_cases.c bench/bench_cases.h \
 	bench/bench_model.c bench/bench_model.h \
 	bench/bench_numbers.c bench/bench_numbers.h \
-	bench/bench_statistics.c bench/bench_statistics.h
+	bench/bench_statistics.c bench/bench_statistics.h \
+	bench/bench_tuning.c bench/bench_tuning.h
 t_op_mlp_bench_test_CPPFLAGS = $(AM_CPPFLAGS) $(JANSSON_CFLAGS)
 t_op_mlp_bench_test_LDADD = $(LDADD) $(JANSSON_LIBS)
 t_op_bench_test_CPPFLAGS = $(AM_CPPFLAGS) $(JANSSON_CFLAGS)
