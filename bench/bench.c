@@ -13,6 +13,7 @@
 #include "bench_measure.h"
 #include "bench_plot.h"
 #include "bench_table.h"
+#include "bench_tune.h"
 #include "bench_world.h"
 #include "fail.h"
 #include "gnuplot.h"
@@ -79,10 +80,22 @@ static void tell(const program *p, const char *format, const char *a, const char
         fprintf(p->people, format, a, b);
 }
 
+/* The device; a tuning that is not its kind's is told of. */
+static bncl_status open_world(program *p, bncl_error *err)
+{
+    bncl_tuning_info info;
+    bncl_status status = bench_world_open(p->options.device, &p->world, err);
+    if (status == BNCL_OK)
+        status = bncl_tuning_get(p->world.context, &info, err);
+    if (status == BNCL_OK && strcmp(info.origin, "default") != 0)
+        tell(p, "tuning (%s): %s\n", info.origin, info.text);
+    return status;
+}
+
 /* Our own must open; a peer that does not is told of. */
 static bncl_status open_contestants(program *p, bncl_error *err)
 {
-    bncl_status status = bench_world_open(p->options.device, &p->world, err);
+    bncl_status status = open_world(p, err);
     p->field.setup = (bench_setup){&p->options, &p->world};
     for (int k = 0; k < BENCH_CONTESTANTS && status == BNCL_OK; ++k) {
         const bool peer = k > BENCH_AT_LIBRARY;
@@ -185,6 +198,13 @@ static bncl_status close_all(program *p, bncl_status status, bncl_error *err)
     return status;
 }
 
+static bool choose_cases(program *p)
+{
+    const bench_choice *choice = &p->options.choice;
+    return p->options.tune ? bench_tune_cases(choice, &p->cases, &p->case_count)
+                           : bench_cases_choose(choice, &p->cases, &p->case_count);
+}
+
 static void list_cases(const program *p)
 {
     for (size_t i = 0; i < p->case_count; ++i) {
@@ -194,12 +214,27 @@ static void list_cases(const program *p)
     }
 }
 
+static bncl_status change_tuning(program *p, bncl_error *err)
+{
+    const bench_setup setup = {&p->options, &p->world};
+    bool noisy = false;
+    bncl_status status = bench_world_open(p->options.device, &p->world, err);
+    if (status == BNCL_OK && p->options.tune)
+        status = bench_tune(&setup, p->cases, p->case_count, stdout, &noisy, err);
+    else if (status == BNCL_OK)
+        status = bncl_tuning_forget(p->world.context, err);
+    p->noisy = noisy ? 1 : 0;
+    return status;
+}
+
 static bncl_status run(program *p, bncl_error *err)
 {
     if (p->options.list) {
         list_cases(p);
         return BNCL_OK;
     }
+    if (p->options.tune || p->options.forget_tuning)
+        return change_tuning(p, err);
     bncl_status status = open_files(p, err);
     if (status == BNCL_OK)
         status = open_contestants(p, err);
@@ -224,7 +259,7 @@ int main(int argc, char **argv)
         return fflush(stdout) == 0 ? EXIT_SUCCESS : EXIT_FAILURE;
     }
     signal(SIGPIPE, SIG_IGN); /* a peer that ends is told by the failing write */
-    if (!bench_cases_choose(&p.options.choice, &p.cases, &p.case_count)) {
+    if (!choose_cases(&p)) {
         fputs("bncl-bench: out of memory\n", stderr);
         return EXIT_FAILURE;
     }

@@ -10,6 +10,8 @@
 
 const char bench_usage[] =
     "Usage: bncl-bench [OPTION]...\n"
+    "       bncl-bench --tune [--dry-run] [OPTION]...\n"
+    "       bncl-bench --forget-tuning [--device TEXT]\n"
     "Times libbncl's operators on one device, beside the limit that the device's memory sets, and\n"
     "beside PyTorch and oneDNN on the CPU where they are installed, turn by turn.\n"
     "\n"
@@ -33,6 +35,12 @@ const char bench_usage[] =
     "                     called noisy, as a share of the median (default 0.15)\n"
     "  --no-peers         libbncl alone, without PyTorch and oneDNN\n"
     "  --python FILE      the Python that has PyTorch (default /usr/bin/python3)\n"
+    "Tuning, for what is timed: batch norm of f32 in a few shapes, if nothing else is asked for:\n"
+    "  --tune             try vector widths, work-groups and thresholds on the device, two to\n"
+    "                     three minutes, and keep the best of them: all programs of this user's\n"
+    "                     on this device take it from then on; results stay the same to the bit\n"
+    "  --dry-run          with --tune: keep nothing\n"
+    "  --forget-tuning    forget what is kept for the device, and exit\n"
     "Where to:\n"
     "  --csv FILE         write comma-separated values to FILE; - is standard output,\n"
     "                     instead of the table\n"
@@ -59,6 +67,9 @@ enum option_code {
     OPTION_CSV,
     OPTION_JSON,
     OPTION_PLOT,
+    OPTION_TUNE,
+    OPTION_DRY_RUN,
+    OPTION_FORGET_TUNING,
     OPTION_LIST,
     OPTION_HELP,
     OPTION_VERSION
@@ -80,6 +91,9 @@ static const struct option long_options[] = {
     {"csv", required_argument, NULL, OPTION_CSV},
     {"json", required_argument, NULL, OPTION_JSON},
     {"plot", required_argument, NULL, OPTION_PLOT},
+    {"tune", no_argument, NULL, OPTION_TUNE},
+    {"dry-run", no_argument, NULL, OPTION_DRY_RUN},
+    {"forget-tuning", no_argument, NULL, OPTION_FORGET_TUNING},
     {"list", no_argument, NULL, OPTION_LIST},
     {"help", no_argument, NULL, OPTION_HELP},
     {"version", no_argument, NULL, OPTION_VERSION},
@@ -180,7 +194,10 @@ static bool take(int code, bench_options *options)
     const struct {
         int code;
         bool *flag;
-    } flags[] = {{OPTION_LIST, &options->list},
+    } flags[] = {{OPTION_TUNE, &options->tune},
+                 {OPTION_DRY_RUN, &options->dry_run},
+                 {OPTION_FORGET_TUNING, &options->forget_tuning},
+                 {OPTION_LIST, &options->list},
                  {OPTION_HELP, &options->help},
                  {OPTION_VERSION, &options->version}};
     for (size_t i = 0; i < sizeof texts / sizeof texts[0]; ++i)
@@ -204,6 +221,22 @@ static bool take(int code, bench_options *options)
     }
 }
 
+/* What goes together. */
+static bool fits(const bench_options *options)
+{
+    const bool files = options->csv != NULL || options->json != NULL || options->plot != NULL;
+    if (options->csv != NULL && options->json != NULL && strcmp(options->csv, "-") == 0 &&
+        strcmp(options->json, "-") == 0)
+        return expected("one of --csv and --json on standard output", "both");
+    if (options->dry_run && !options->tune)
+        return expected("--dry-run with --tune", "it alone");
+    if (options->tune && options->forget_tuning)
+        return expected("one of --tune and --forget-tuning", "both");
+    if ((options->tune || options->forget_tuning) && files)
+        return expected("no --csv, --json or --plot with a tuning", "one");
+    return true;
+}
+
 bool bench_options_parse(int argc, char **argv, bench_options *out)
 {
     *out = (bench_options){.spread = 0.15, .peers = true, .python = "/usr/bin/python3"};
@@ -216,11 +249,10 @@ bool bench_options_parse(int argc, char **argv, bench_options *out)
     }
     if (optind < argc)
         return expected("options only", argv[optind]);
-    if (out->csv != NULL && out->json != NULL && strcmp(out->csv, "-") == 0 &&
-        strcmp(out->json, "-") == 0)
-        return expected("one of --csv and --json on standard output", "both");
+    if (!fits(out))
+        return false;
     if (out->rounds == 0)
-        out->rounds = out->choice.quick ? 9 : 21;
+        out->rounds = out->choice.quick || out->tune ? 9 : 21;
     out->choice.shapes = out->shapes;
     return true;
 }

@@ -20,6 +20,9 @@ typedef struct bench_options {
     const char *python;     /* the Python that has PyTorch */
     const char *csv, *json; /* files, "-" for standard output; NULL: none */
     const char *plot;       /* NULL: none */
+    bool tune;              /* find and keep the best tuning, instead of measuring */
+    bool dry_run;           /* of tune: keep nothing */
+    bool forget_tuning;     /* what tune has kept */
     bool list, help, version;
 } bench_options;
 

@@ -22,6 +22,7 @@ bench_bncl_bench_SOURCES = \
 	bench/bench_batch_norm.c \
 	bench/bench_cases.c bench/bench_cases.h \
 	bench/bench_contestant.h \
+	bench/bench_duel.c bench/bench_duel.h \
 	bench/bench_files.c bench/bench_files.h \
 	bench/bench_library.c bench/bench_library.h \
 	bench/bench_limit.c \
@@ -37,6 +38,8 @@ bench_bncl_bench_SOURCES = \
 	bench/bench_statistics.c bench/bench_statistics.h \
 	bench/bench_table.c bench/bench_table.h \
 	bench/bench_texts.h \
+	bench/bench_tune.c bench/bench_tune.h \
+	bench/bench_tuning.c bench/bench_tuning.h \
 	bench/bench_world.c bench/bench_world.h \
 	bench/launches.c bench/launches.h \
 	$(bench_peers)

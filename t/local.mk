@@ -73,7 +73,8 @@ t_unit_bench_test_SOURCES = t/unit/bench_test.c \
 	bench/bench_cases.c bench/bench_cases.h \
 	bench/bench_model.c bench/bench_model.h \
 	bench/bench_numbers.c bench/bench_numbers.h \
-	bench/bench_statistics.c bench/bench_statistics.h
+	bench/bench_statistics.c bench/bench_statistics.h \
+	bench/bench_tuning.c bench/bench_tuning.h
 t_op_mlp_bench_test_CPPFLAGS = $(AM_CPPFLAGS) $(JANSSON_CFLAGS)
 t_op_mlp_bench_test_LDADD = $(LDADD) $(JANSSON_LIBS)
 t_op_bench_test_CPPFLAGS = $(AM_CPPFLAGS) $(JANSSON_CFLAGS)
@@ -88,7 +89,8 @@ t_lib_libcheck_la_SOURCES += \
 	t/lib/safetensors_bytes.c t/lib/safetensors_bytes.h
 unit_tests += t/unit/atomic_file_test t/unit/cache_disk_test t/unit/cache_folder_test \
 	t/unit/cache_test t/unit/foreign_text_test t/unit/safetensors_header_test \
-	t/unit/safetensors_read_test t/unit/safetensors_write_test t/unit/trace_file_test
+	t/unit/safetensors_read_test t/unit/safetensors_write_test t/unit/trace_file_test \
+	t/unit/tuning_file_test
 file_fault = t/lib/file_fault.c t/lib/file_fault.h
 t_unit_atomic_file_test_SOURCES = t/unit/atomic_file_test.c $(file_fault)
 t_unit_atomic_file_test_LDADD = $(LDADD) -ldl
@@ -103,6 +105,8 @@ t_unit_safetensors_write_test_LDADD = $(LDADD) -ldl
 t_unit_trace_file_test_SOURCES = t/unit/trace_file_test.c $(file_fault)
 t_unit_trace_file_test_CPPFLAGS = $(AM_CPPFLAGS) $(JANSSON_CFLAGS)
 t_unit_trace_file_test_LDADD = $(LDADD) $(JANSSON_LIBS) -ldl
+t_unit_tuning_file_test_SOURCES = t/unit/tuning_file_test.c $(file_fault)
+t_unit_tuning_file_test_LDADD = $(LDADD) -ldl
 
 # The ground that the operators' tests stand on: the reference, generators, comparator, PyTorch's
 # recorded results, a batch norm as a test case; and what tests these.
@@ -229,7 +233,7 @@ pocl_tests += t/fault/batch_norm_first_test t/fault/batch_norm_test t/fault/cach
 	t/fault/faults_test t/fault/fold_test t/fault/graph_profile_test t/fault/graph_test \
 	t/fault/linear_test t/fault/operators_test t/fault/program_test t/fault/runtime_test \
 	t/fault/state_dict_test t/fault/statistics_test t/fault/step_test t/fault/threads_test \
-	t/fault/trace_test
+	t/fault/trace_test t/fault/tuning_test
 t_fault_batch_norm_first_test_LDADD = $(fault_ldadd)
 t_fault_batch_norm_test_LDADD = $(fault_ldadd)
 t_fault_cache_test_LDADD = $(fault_ldadd)
@@ -252,6 +256,7 @@ t_fault_threads_test_LDADD = $(fault_ldadd)
 t_fault_trace_test_SOURCES = t/fault/trace_test.c t/lib/traced.c t/lib/traced.h
 t_fault_trace_test_CPPFLAGS = $(AM_CPPFLAGS) $(JANSSON_CFLAGS)
 t_fault_trace_test_LDADD = $(fault_ldadd) $(JANSSON_LIBS)
+t_fault_tuning_test_LDADD = $(fault_ldadd)
 
 check_LTLIBRARIES += t/api/libapi.la
 t_api_libapi_la_SOURCES = t/api/api.c t/api/api.h
@@ -261,7 +266,7 @@ t_unit_device_select_test_CPPFLAGS = $(AM_CPPFLAGS) $(OPENCL_CFLAGS)
 pocl_tests += t/api/activation_test t/api/batch_norm_test t/api/double_backward_test \
 	t/api/fold_test t/api/graph_profile_test t/api/graph_run_test t/api/graph_test \
 	t/api/linear_test t/api/opencl_test \
-	t/api/operators_test t/api/runtime_test t/api/statistics_test
+	t/api/operators_test t/api/runtime_test t/api/statistics_test t/api/tuning_test
 t_api_fold_test_LDADD = $(api_ldadd)
 t_api_graph_profile_test_LDADD = $(api_ldadd)
 t_api_graph_run_test_LDADD = $(api_ldadd)
@@ -271,6 +276,7 @@ t_api_activation_test_LDADD = $(api_ldadd)
 t_api_batch_norm_test_LDADD = $(api_ldadd)
 t_api_double_backward_test_LDADD = $(api_ldadd)
 t_api_statistics_test_LDADD = $(api_ldadd)
+t_api_tuning_test_LDADD = $(api_ldadd)
 t_api_opencl_test_CPPFLAGS = $(AM_CPPFLAGS) $(OPENCL_CFLAGS)
 t_api_opencl_test_LDADD = $(api_ldadd) $(OPENCL_LIBS)
 t_api_values_test_CPPFLAGS = $(AM_CPPFLAGS) $(OPENCL_CFLAGS)

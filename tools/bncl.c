@@ -16,7 +16,8 @@ static void print_usage(FILE *out)
         "  devices    list the OpenCL devices, as BNCL_DEVICE and bncl_context_create name them,\n"
         "             and mark with a star the one that a program gets which names none: what\n"
         "             BNCL_DEVICE says, else the library's choice; and tell what multiplies\n"
-        "             matrices there\n",
+        "             matrices there, and the tuning: by default, kept by bncl-bench --tune, or\n"
+        "             changed by BNCL_TUNING\n",
         out);
 }
 
@@ -42,13 +43,14 @@ static void print_device(const bncl_device_info *info, bool chosen)
 typedef struct chosen_device {
     char index[sizeof((bncl_device_info *)0)->index]; /* empty: none */
     bncl_gemm_info gemm;                              /* who multiplies matrices there */
+    bncl_tuning_info tuning;
 } chosen_device;
 
 static bncl_status choose_device(chosen_device *out, bncl_error *err)
 {
     bncl_context *context = NULL;
     bncl_device_info info;
-    chosen_device chosen = {{0}, {{0}, {0}}};
+    chosen_device chosen = {.index = ""};
     bncl_status status = bncl_context_create(NULL, &context, err);
     if (status == BNCL_OK)
         status = bncl_context_device(context, &info, err);
@@ -56,6 +58,8 @@ static bncl_status choose_device(chosen_device *out, bncl_error *err)
         memcpy(chosen.index, info.index, sizeof chosen.index);
         status = bncl_gemm_provider(context, &chosen.gemm, err);
     }
+    if (status == BNCL_OK)
+        status = bncl_tuning_get(context, &chosen.tuning, err);
     bncl_context_destroy(context);
     *out = chosen;
     return status;
@@ -71,7 +75,9 @@ static int show_devices(const bncl_device_info *devices, size_t count)
         const bool is_chosen = strcmp(devices[i].index, chosen.index) == 0;
         print_device(&devices[i], is_chosen);
         if (is_chosen && status == BNCL_OK)
-            printf("        matrix products: %s\n", chosen.gemm.library);
+            printf("        matrix products: %s\n"
+                   "        tuning    %s (%s)\n",
+                   chosen.gemm.library, chosen.tuning.text, chosen.tuning.origin);
     }
     fflush(stdout);
     return status == BNCL_OK ? EXIT_SUCCESS : fail("choosing a device", &err);

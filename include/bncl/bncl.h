@@ -24,6 +24,7 @@
 #include <bncl/state_dict.h>
 #include <bncl/status.h>
 #include <bncl/tensor.h>
+#include <bncl/tuning.h>
 #include <bncl/version.h>
 
 #endif

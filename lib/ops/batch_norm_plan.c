@@ -336,7 +336,7 @@ static bncl_status need_all(bncl_batch_norm *plan, const bncli_batch_norm_step *
 
 bncl_status bncli_batch_norm_choose(bncl_batch_norm *plan, bncl_error *err)
 {
-    bncl_status status = bncli_tuning_of(bncli_context_facts(plan->context), &plan->tuning, err);
+    bncl_status status = bncli_tuning_of(plan->context, &plan->tuning, err);
     if (status != BNCL_OK)
         return status;
     plan->whole = takes_whole(plan);

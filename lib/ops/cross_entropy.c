@@ -37,7 +37,7 @@ static bncl_status create_parts(bncl_cross_entropy *plan, bncl_error *err)
         status = bncl_tensor_init(tensors[i], plan->workspace, i * plan->rows, dtypes[i], 1,
                                   &plan->rows, err);
     if (status == BNCL_OK)
-        status = bncli_tuning_of(bncli_context_facts(plan->context), &plan->tuning, err);
+        status = bncli_tuning_of(plan->context, &plan->tuning, err);
     if (status != BNCL_OK)
         return status;
     unsigned vector = plan->tuning.vector;

@@ -83,7 +83,7 @@ bncl_status bncl_elementwise_create(bncl_context *context, bncl_dtype dtype, bnc
         return status;
     op->context = context;
     op->dtype = dtype;
-    status = bncli_tuning_of(bncli_context_facts(context), &op->tuning, err);
+    status = bncli_tuning_of(context, &op->tuning, err);
     /* All but that of bncl_copy, which few programs call. */
     for (int k = 0; k < COPY && status == BNCL_OK; ++k)
         status = build(op, (elementwise_kernel)k, err);

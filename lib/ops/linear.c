@@ -60,7 +60,7 @@ static bncl_status check_create(bncl_context *context, size_t rows, size_t in, s
 /* Builds the bias kernels and makes the workspace. */
 static bncl_status equip(bncl_linear *plan, bncl_error *err)
 {
-    bncl_status status = bncli_tuning_of(bncli_context_facts(plan->context), &plan->tuning, err);
+    bncl_status status = bncli_tuning_of(plan->context, &plan->tuning, err);
     if (status != BNCL_OK)
         return status;
     plan->vector = plan->tuning.vector;

@@ -48,7 +48,7 @@ static bncl_status check_options(const bncl_sgd_options *o, bncl_error *err)
 static bncl_status create_parts(bncl_sgd *sgd, bncl_error *err)
 {
     const size_t bytes = sgd->options.momentum != 0.0 ? sgd->count * sizeof(float) : 0;
-    bncl_status status = bncli_tuning_of(bncli_context_facts(sgd->context), &sgd->tuning, err);
+    bncl_status status = bncli_tuning_of(sgd->context, &sgd->tuning, err);
     const bncli_macro macros[] = {{"VEC", sgd->tuning.vector}};
     if (status == BNCL_OK)
         status = bncl_buffer_create(sgd->context, bytes, &sgd->momentum, err);

@@ -14,7 +14,6 @@
 #include "runtime/context.h"
 
 #define OPTIONS_SIZE 512
-#define IDENTITY_SIZE 4096
 
 /* Where a program came from, and whether the binary cache has it. */
 typedef enum program_origin {
@@ -90,7 +89,7 @@ static bncl_status open_programs(bncl_context *context, void **place, programs *
 {
     programs *all = *place;
     if (all == NULL) {
-        char identity[IDENTITY_SIZE];
+        char identity[BNCLI_IDENTITY_SIZE];
         bncl_status status = bncli_new(&all, 1, sizeof *all, err);
         if (status != BNCL_OK)
             return status;
@@ -231,11 +230,12 @@ bncl_status bncli_kernel_build(bncl_context *context, const char *kernel, const 
         return status;
     programs *all = NULL;
     built *entry = NULL;
-    status = open_programs(context, bncli_context_attachment_lock(context), &all, err);
+    status = open_programs(context, bncli_context_attachment_lock(context, BNCLI_ATTACHED_PROGRAMS),
+                           &all, err);
     if (status == BNCL_OK)
         status = find_or_build(context, all, row->program, options, &entry, err);
     if (status == BNCL_OK)
         status = make_kernel(context, all, entry, row->name, out, err);
-    bncli_context_attachment_unlock(context, programs_destroy);
+    bncli_context_attachment_unlock(context, BNCLI_ATTACHED_PROGRAMS, programs_destroy);
     return status;
 }

@@ -7,13 +7,13 @@
 
    Drivers crash on binaries that are damaged, and one has computed wrongly: the digest is checked
    before a driver sees a byte. With the key in it, a file under another's name does not pass. */
+#ifndef _FILE_OFFSET_BITS
+#define _FILE_OFFSET_BITS 64
+#endif
 #include "program/cache.h"
 
-#include <errno.h>
-#include <fcntl.h>
 #include <stdint.h>
 #include <stdio.h>
-#include <stdlib.h>
 #include <string.h>
 #include <sys/stat.h>
 #include <time.h>
@@ -22,8 +22,8 @@
 #include <bncl/version.h>
 
 #include "base/alloc.h"
-#include "base/atomic_file.h"
 #include "program/cache_folder.h"
+#include "program/own_file.h"
 
 #define MAGIC "BNCLBIN1"
 #define MAGIC_SIZE (sizeof MAGIC - 1)
@@ -38,9 +38,8 @@ struct bncli_cache {
 
 bool bncli_cache_is_on(void)
 {
-    const char *wanted = getenv("BNCL_CACHE");
     unsigned char digest[BNCLI_DIGEST_SIZE];
-    return (wanted == NULL || strcmp(wanted, "off") != 0) && bncli_digest(NULL, 0, digest);
+    return bncli_cache_folder_is_wanted() && bncli_digest(NULL, 0, digest);
 }
 
 bncli_cache *bncli_cache_open(const char *identity)
@@ -124,21 +123,6 @@ static bool make_header(const bncli_cache_key *key, const void *binary, size_t b
     return bncli_digest(pieces, 2, out + MAGIC_SIZE + LENGTH_SIZE);
 }
 
-/* Fills `out`, or there is less in the file. */
-static bool read_all(int fd, unsigned char *out, size_t bytes)
-{
-    while (bytes > 0) {
-        ssize_t got = read(fd, out, bytes);
-        if (got < 0 && errno == EINTR)
-            continue;
-        if (got <= 0)
-            return false;
-        out += got;
-        bytes -= (size_t)got;
-    }
-    return true;
-}
-
 /* What is used stays: see bncli_cache_folder_trim. A day's grain saves most of the writing. */
 static void note_use(int fd, const struct stat *facts)
 {
@@ -147,22 +131,21 @@ static void note_use(int fd, const struct stat *facts)
 }
 
 /* The binary in an open file, or NULL. */
-static unsigned char *read_entry(int fd, const bncli_cache_key *key, size_t *bytes)
+static unsigned char *read_entry(int fd, const struct stat *facts, const bncli_cache_key *key,
+                                 size_t *bytes)
 {
-    struct stat facts;
     unsigned char header[HEADER_SIZE], expected[HEADER_SIZE];
-    if (fstat(fd, &facts) != 0 || !S_ISREG(facts.st_mode) || !bncli_cache_folder_is_own(&facts) ||
-        facts.st_size <= (off_t)HEADER_SIZE ||
-        facts.st_size > (off_t)(HEADER_SIZE + BNCLI_CACHE_ENTRY_MOST) ||
-        !read_all(fd, header, HEADER_SIZE))
+    if (facts->st_size <= (off_t)HEADER_SIZE ||
+        facts->st_size > (off_t)(HEADER_SIZE + BNCLI_CACHE_ENTRY_MOST) ||
+        !bncli_own_file_read(fd, header, HEADER_SIZE))
         return NULL;
-    *bytes = (size_t)facts.st_size - HEADER_SIZE;
+    *bytes = (size_t)facts->st_size - HEADER_SIZE;
     unsigned char *binary = bncli_alloc(*bytes, 1);
     if (binary == NULL)
         return NULL;
-    if (read_all(fd, binary, *bytes) && make_header(key, binary, *bytes, expected) &&
+    if (bncli_own_file_read(fd, binary, *bytes) && make_header(key, binary, *bytes, expected) &&
         memcmp(header, expected, HEADER_SIZE) == 0) {
-        note_use(fd, &facts);
+        note_use(fd, facts);
         return binary;
     }
     bncli_free(binary);
@@ -172,31 +155,19 @@ static unsigned char *read_entry(int fd, const bncli_cache_key *key, size_t *byt
 bool bncli_cache_read(const bncli_cache *cache, const bncli_cache_key *key, unsigned char **out,
                       size_t *bytes)
 {
+    struct stat facts;
     char *path = path_of(cache, key);
     if (path == NULL)
         return false;
-    int fd = -1;
-    if (bncli_cache_folder_is_safe(cache->folder))
-        do /* a FIFO must not hold us up: O_NONBLOCK */
-            fd = open(path, O_RDONLY | O_NOFOLLOW | O_NONBLOCK | O_NOCTTY | O_CLOEXEC);
-        while (fd < 0 && errno == EINTR);
+    const int fd = bncli_own_file_open(cache->folder, path, &facts);
     bncli_free(path);
     if (fd < 0)
         return false;
-    unsigned char *binary = read_entry(fd, key, bytes);
+    unsigned char *binary = read_entry(fd, &facts, key, bytes);
     close(fd);
     if (binary != NULL)
         *out = binary;
     return binary != NULL;
-}
-
-/* What bears the name but is no file of ours, such as a link, goes: bncli_atomic_file would write
-   where it leads. */
-static void clear_the_way(const char *path)
-{
-    struct stat facts;
-    if (lstat(path, &facts) == 0 && (!S_ISREG(facts.st_mode) || !bncli_cache_folder_is_own(&facts)))
-        unlink(path);
 }
 
 void bncli_cache_write(const bncli_cache *cache, const bncli_cache_key *key, const void *binary,
@@ -204,18 +175,13 @@ void bncli_cache_write(const bncli_cache *cache, const bncli_cache_key *key, con
 {
     unsigned char header[HEADER_SIZE];
     if (bytes == 0 || bytes > BNCLI_CACHE_ENTRY_MOST || cache == NULL ||
-        !make_header(key, binary, bytes, header) || !bncli_cache_folder_make(cache->folder))
+        !make_header(key, binary, bytes, header))
         return;
     char *path = path_of(cache, key);
     if (path == NULL)
         return;
-    clear_the_way(path);
-    bncli_atomic_file *file = NULL;
-    if (bncli_atomic_file_create_private(path, &file, NULL) == BNCL_OK &&
-        bncli_atomic_file_write(file, header, HEADER_SIZE, NULL) == BNCL_OK &&
-        bncli_atomic_file_write(file, binary, bytes, NULL) == BNCL_OK)
-        (void)bncli_atomic_file_commit(file, NULL); /* else the temporary goes */
-    bncli_atomic_file_destroy(file);
+    const bncli_bytes pieces[] = {{header, HEADER_SIZE}, {binary, bytes}};
+    (void)bncli_own_file_write(cache->folder, path, pieces, 2, NULL); /* it can be made again */
     bncli_free(path);
     bncli_cache_folder_trim(cache->folder, BNCLI_CACHE_MOST_BYTES);
 }

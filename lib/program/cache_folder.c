@@ -1,4 +1,7 @@
 /* Where the binary cache lies, whose it must be, and how it stays small. */
+#ifndef _FILE_OFFSET_BITS
+#define _FILE_OFFSET_BITS 64
+#endif
 #include "program/cache_folder.h"
 
 #include <dirent.h>
@@ -40,6 +43,18 @@ char *bncli_cache_folder_path(void)
         return joined(caches, "bncl");
     const char *home = absolute("HOME");
     return home != NULL ? joined(home, ".cache/bncl") : NULL;
+}
+
+bool bncli_cache_folder_is_wanted(void)
+{
+    const char *wanted = getenv("BNCL_CACHE");
+    return wanted == NULL || strcmp(wanted, "off") != 0;
+}
+
+bool bncli_cache_folder_is_named(void)
+{
+    return absolute("BNCL_CACHE_DIR") != NULL || absolute("XDG_CACHE_HOME") != NULL ||
+           absolute("HOME") != NULL;
 }
 
 bool bncli_cache_folder_is_own(const struct stat *facts)

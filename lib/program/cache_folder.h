@@ -12,6 +12,12 @@
    short. The caller frees it with bncli_free. Looks at no disk. */
 char *bncli_cache_folder_path(void);
 
+/* Whether the user wants anything kept there: BNCL_CACHE is not off. */
+bool bncli_cache_folder_is_wanted(void);
+
+/* Whether the environment says where it is. */
+bool bncli_cache_folder_is_named(void);
+
 /* Whether what was found is this user's alone to change: of any other, nothing is believed. */
 bool bncli_cache_folder_is_own(const struct stat *facts);
 

@@ -1,12 +1,18 @@
-/* Tuned parameters per device class. */
+/* Which tuning a device gets, and what its context has read of the file that keeps one. */
 #include "program/tuning.h"
 
-#include <stdbool.h>
-#include <stddef.h>
+#include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
 
+#include <bncl/tuning.h>
+
+#include "base/alloc.h"
 #include "base/error.h"
+#include "program/tuning_file.h"
+#include "program/tuning_text.h"
+#include "runtime/context.h"
+#include "runtime/program.h"
 
 /* Where a work-item is a loop body with vector registers of its own (PoCL): wide vectors, few
    items. Where it is one lane of many (GPUs, llvmpipe): no vectors, many items. */
@@ -27,65 +33,7 @@ static const bncli_tuning lane_tuning = {.vector = 1,
                                          .whole = 16,
                                          .direct = 256};
 
-#define MOST_KIB (1u << 20) /* of fields that may be 0 as well */
-
-typedef struct field_row {
-    const char *name;
-    size_t offset;
-    unsigned most;
-} field_row;
-
-static const field_row fields[] = {
-    {"vector", offsetof(bncli_tuning, vector), 16},
-    {"vectors", offsetof(bncli_tuning, vectors), 4},
-    {"lane_items", offsetof(bncli_tuning, lane_items), 64},
-    {"lines", offsetof(bncli_tuning, lines), 1024},
-    {"group", offsetof(bncli_tuning, group), 1024},
-    {"block_group", offsetof(bncli_tuning, block_group), 1024},
-    {"whole", offsetof(bncli_tuning, whole), MOST_KIB},
-    {"direct", offsetof(bncli_tuning, direct), MOST_KIB},
-};
-
-/* Reads one "name=value" at text; *length is what it took. */
-static bool read_field(const char *text, bncli_tuning *tuning, size_t *length)
-{
-    for (size_t i = 0; i < sizeof fields / sizeof fields[0]; ++i) {
-        size_t name = strlen(fields[i].name);
-        if (strncmp(text, fields[i].name, name) != 0 || text[name] != '=')
-            continue;
-        const char *digits = text + name + 1;
-        char *end = NULL;
-        const unsigned long value = strtoul(digits, &end, 10);
-        const bool counts = value != 0 ? (value & (value - 1)) == 0 : fields[i].most == MOST_KIB;
-        if (*digits < '0' || *digits > '9' || !counts || value > fields[i].most ||
-            (*end != '\0' && *end != ','))
-            return false;
-        unsigned number = (unsigned)value;
-        memcpy((char *)tuning + fields[i].offset, &number, sizeof number);
-        *length = (size_t)(end - text);
-        return true;
-    }
-    return false;
-}
-
-static bncl_status read_environment(bncli_tuning *tuning, bncl_error *err)
-{
-    const char *all = getenv("BNCL_TUNING");
-    for (const char *text = all; text != NULL && *text != '\0';) {
-        size_t length = 0;
-        if (!read_field(text, tuning, &length))
-            return bncli_fail(err, BNCL_ERROR_ARGUMENT,
-                              "BNCL_TUNING: expected vector, vectors, lane_items, lines, group or "
-                              "block_group = a power of two, at most 16, 4, 64, 1024, 1024, 1024, "
-                              "or whole or direct = 0 or a power of two, at most 1048576; "
-                              "got '%.100s'",
-                              text);
-        text += length;
-        if (*text == ',')
-            ++text;
-    }
-    return BNCL_OK;
-}
+/* ---- a device's tuning ---- */
 
 /* Halves a power of two until it is at most `most`. */
 static void cut(unsigned *value, size_t most)
@@ -94,25 +42,150 @@ static void cut(unsigned *value, size_t most)
         *value /= 2;
 }
 
-bncl_status bncli_tuning_of(const bncli_device_facts *facts, bncli_tuning *out, bncl_error *err)
+static void cut_to_device(const bncli_device_facts *facts, bncli_tuning *tuning)
 {
     enum { lanes = 64, tile_bytes = 2 * lanes * sizeof(double) }; /* of a tile, at most */
+    cut(&tuning->group, facts->max_work_group);
+    cut(&tuning->block_group, facts->max_work_group);
+    cut(&tuning->lane_items, facts->max_work_group);
+    for (int d = 0; d < 2; ++d) {
+        cut(&tuning->group, facts->max_items[d]);
+        cut(&tuning->block_group, facts->max_items[d]);
+        cut(&tuning->lane_items, facts->max_items[d]);
+    }
+    if (tuning->lane_items > 1)
+        cut(&tuning->group, facts->local_bytes / tile_bytes * tuning->lane_items);
+    while (tuning->vector > lanes / tuning->lane_items)
+        tuning->vector /= 2;
+}
+
+bncl_status bncli_tuning_choose(const bncli_device_facts *facts, const char *kept,
+                                bncli_tuning *out, bncl_error *err)
+{
     bncli_tuning tuning = facts->native_vector > 1 ? wide_tuning : lane_tuning;
-    bncl_status status = read_environment(&tuning, err);
+    (void)bncli_tuning_read("kept", kept, &tuning, NULL);
+    bncl_status status = bncli_tuning_read("BNCL_TUNING", getenv("BNCL_TUNING"), &tuning, err);
     if (status != BNCL_OK)
         return status;
-    cut(&tuning.group, facts->max_work_group);
-    cut(&tuning.block_group, facts->max_work_group);
-    cut(&tuning.lane_items, facts->max_work_group);
-    for (int d = 0; d < 2; ++d) {
-        cut(&tuning.group, facts->max_items[d]);
-        cut(&tuning.block_group, facts->max_items[d]);
-        cut(&tuning.lane_items, facts->max_items[d]);
-    }
-    if (tuning.lane_items > 1)
-        cut(&tuning.group, facts->local_bytes / tile_bytes * tuning.lane_items);
-    while (tuning.vector > lanes / tuning.lane_items)
-        tuning.vector /= 2;
+    cut_to_device(facts, &tuning);
     *out = tuning;
     return BNCL_OK;
+}
+
+/* ---- what is kept, as a context knows it ---- */
+
+/* The context's attachment. */
+typedef struct tuned {
+    char kept[BNCL_TUNING_TEXT_SIZE]; /* "": nothing */
+} tuned;
+
+/* The context's, *place: made, of what the file says, at the first request. */
+static bncl_status open_tuned(const char *identity, void **place, bncl_error *err)
+{
+    tuned *known;
+    if (*place != NULL)
+        return BNCL_OK;
+    bncl_status status = bncli_new(&known, 1, sizeof *known, err);
+    if (status == BNCL_OK)
+        status = bncli_tuning_file_read(identity, known->kept, err);
+    if (status == BNCL_OK)
+        *place = known;
+    else
+        bncli_free(known);
+    return status;
+}
+
+/* With BNCL_CACHE=off nothing is kept, and nothing asked of the driver for it. That a driver does
+   not tell its device from others is no error: then nothing is kept for it. */
+static bncl_status copy_kept(bncl_context *context, char out[BNCL_TUNING_TEXT_SIZE],
+                             bncl_error *err)
+{
+    char identity[BNCLI_IDENTITY_SIZE];
+    out[0] = '\0';
+    if (!bncli_tuning_file_possible())
+        return BNCL_OK;
+    bncl_status status = BNCL_OK;
+    void **place = bncli_context_attachment_lock(context, BNCLI_ATTACHED_TUNING);
+    if (*place == NULL &&
+        bncli_program_identity(context, identity, sizeof identity, NULL) == BNCL_OK)
+        status = open_tuned(identity, place, err);
+    if (*place != NULL)
+        memcpy(out, ((const tuned *)*place)->kept, BNCL_TUNING_TEXT_SIZE);
+    bncli_context_attachment_unlock(context, BNCLI_ATTACHED_TUNING, bncli_free);
+    return status;
+}
+
+bncl_status bncli_tuning_of(bncl_context *context, bncli_tuning *out, bncl_error *err)
+{
+    char kept[BNCL_TUNING_TEXT_SIZE];
+    bncl_status status = copy_kept(context, kept, err);
+    if (status != BNCL_OK)
+        return status;
+    return bncli_tuning_choose(bncli_context_facts(context), kept, out, err);
+}
+
+/* Writes the file, or with a NULL removes it; then the context knows it, too. */
+static bncl_status replace_kept(bncl_context *context, const char *text, bncl_error *err)
+{
+    char identity[BNCLI_IDENTITY_SIZE];
+    bncl_status status = bncli_program_identity(context, identity, sizeof identity, err);
+    if (status != BNCL_OK)
+        return status;
+    void **place = bncli_context_attachment_lock(context, BNCLI_ATTACHED_TUNING);
+    status = open_tuned(identity, place, err);
+    if (status == BNCL_OK)
+        status = text != NULL ? bncli_tuning_file_write(identity, text, err)
+                              : bncli_tuning_file_remove(identity, err);
+    if (status == BNCL_OK)
+        snprintf(((tuned *)*place)->kept, BNCL_TUNING_TEXT_SIZE, "%s", text != NULL ? text : "");
+    bncli_context_attachment_unlock(context, BNCLI_ATTACHED_TUNING, bncli_free);
+    return status;
+}
+
+/* ---- the public face ---- */
+
+bncl_status bncl_tuning_get(bncl_context *context, bncl_tuning_info *out, bncl_error *err)
+{
+    bncli_error_clear(err);
+    if (context == NULL || out == NULL)
+        return bncli_fail(err, BNCL_ERROR_ARGUMENT, "context or out is NULL");
+    char kept[BNCL_TUNING_TEXT_SIZE];
+    bncli_tuning tuning;
+    bncl_status status = copy_kept(context, kept, err);
+    if (status == BNCL_OK)
+        status = bncli_tuning_choose(bncli_context_facts(context), kept, &tuning, err);
+    if (status != BNCL_OK)
+        return status;
+    const char *wanted = getenv("BNCL_TUNING");
+    const bool is_wanted = wanted != NULL && *wanted != '\0';
+    bncli_tuning_write(&tuning, out->text);
+    snprintf(out->origin, sizeof out->origin, "%s",
+             is_wanted         ? "BNCL_TUNING"
+             : kept[0] != '\0' ? "kept"
+                               : "default");
+    out->can_keep = bncli_tuning_file_possible();
+    return BNCL_OK;
+}
+
+bncl_status bncl_tuning_keep(bncl_context *context, const char *text, bncl_error *err)
+{
+    bncli_error_clear(err);
+    if (context == NULL || text == NULL)
+        return bncli_fail(err, BNCL_ERROR_ARGUMENT, "context or text is NULL");
+    bncli_tuning checked = wide_tuning;
+    bncl_status status = bncli_tuning_read("text", text, &checked, err);
+    if (status != BNCL_OK)
+        return status;
+    if (strlen(text) >= BNCL_TUNING_TEXT_SIZE)
+        return bncli_fail(err, BNCL_ERROR_ARGUMENT, "text: expected less than %d bytes, got %zu",
+                          BNCL_TUNING_TEXT_SIZE, strlen(text));
+    return replace_kept(context, text, err);
+}
+
+bncl_status bncl_tuning_forget(bncl_context *context, bncl_error *err)
+{
+    bncli_error_clear(err);
+    if (context == NULL)
+        return bncli_fail(err, BNCL_ERROR_ARGUMENT, "context is NULL");
+    return replace_kept(context, NULL, err);
 }

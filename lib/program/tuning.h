@@ -2,6 +2,7 @@
 #ifndef BNCLI_TUNING_H
 #define BNCLI_TUNING_H
 
+#include <bncl/context.h>
 #include <bncl/status.h>
 
 #include "runtime/device.h"
@@ -18,9 +19,14 @@ typedef struct bncli_tuning {
     unsigned direct;      /* KiB of x up to which launches cost more than memory does */
 } bncli_tuning;
 
-/* The tuning for a device: its class's row, changed by the environment variable BNCL_TUNING, a list
-   "vector=4,lane_items=8" (for tests and development), and cut to what the device allows.
-   Errors: ARGUMENT (a malformed BNCL_TUNING). */
-bncl_status bncli_tuning_of(const bncli_device_facts *facts, bncli_tuning *out, bncl_error *err);
+/* The tuning for the context's device: see bncl/tuning.h. Its first call reads what is kept.
+   Errors: ARGUMENT (a malformed BNCL_TUNING), MEMORY. */
+bncl_status bncli_tuning_of(bncl_context *context, bncli_tuning *out, bncl_error *err);
+
+/* The same where `kept` (NULL: nothing) is what is kept: the row of the device's class, changed by
+   it, changed by the environment variable BNCL_TUNING, cut to what the device allows. A malformed
+   `kept` is as good as none. Errors: ARGUMENT (a malformed BNCL_TUNING). */
+bncl_status bncli_tuning_choose(const bncli_device_facts *facts, const char *kept,
+                                bncli_tuning *out, bncl_error *err);
 
 #endif

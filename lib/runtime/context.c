@@ -1,4 +1,4 @@
-/* Contexts: opening a device, and the slot in which floor 3 keeps its programs. */
+/* Contexts: opening a device, and the slots in which floor 3 keeps what it knows of it. */
 #include "runtime/context.h"
 
 #include <stdio.h>
@@ -98,8 +98,9 @@ void bncl_context_destroy(bncl_context *context)
 {
     if (context == NULL)
         return;
-    if (context->attached != NULL)
-        context->attached_destroy(context->attached);
+    for (int i = 0; i < BNCLI_ATTACHMENTS; ++i)
+        if (context->attached[i].object != NULL)
+            context->attached[i].destroy(context->attached[i].object);
     bncli_clblast_forget(context);
     bncli_trace_file_close(context->trace);
     if (context->lock_exists)
@@ -123,14 +124,15 @@ const bncli_device_facts *bncli_context_facts(const bncl_context *context)
     return &context->facts;
 }
 
-void **bncli_context_attachment_lock(bncl_context *context)
+void **bncli_context_attachment_lock(bncl_context *context, bncli_attachment which)
 {
     pthread_mutex_lock(&context->lock);
-    return &context->attached;
+    return &context->attached[which].object;
 }
 
-void bncli_context_attachment_unlock(bncl_context *context, void (*destroy)(void *))
+void bncli_context_attachment_unlock(bncl_context *context, bncli_attachment which,
+                                     void (*destroy)(void *))
 {
-    context->attached_destroy = destroy;
+    context->attached[which].destroy = destroy;
     pthread_mutex_unlock(&context->lock);
 }

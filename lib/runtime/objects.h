@@ -23,8 +23,10 @@ struct bncl_context {
     bncli_device_facts facts;
     pthread_mutex_t lock; /* guards `attached` */
     bool lock_exists;
-    void *attached; /* what floor 3 keeps here: its built programs */
-    void (*attached_destroy)(void *);
+    struct {
+        void *object; /* NULL: none yet */
+        void (*destroy)(void *);
+    } attached[BNCLI_ATTACHMENTS];
     atomic_bool used_clblast; /* whose program cache then holds on to cl */
     bncli_trace_file *trace;  /* NULL: none was asked for */
     atomic_uint queues;       /* made so far: a trace numbers them */

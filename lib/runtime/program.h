@@ -16,6 +16,8 @@ bncl_status bncli_program_create(bncl_context *context, const char *name, const 
                                  size_t count, const char *options, bncli_program **out,
                                  bncl_error *err);
 
+#define BNCLI_IDENTITY_SIZE 4096 /* bytes, of the texts of any driver that is known */
+
 /* Tells the context's device, its driver and its platform, with their versions, from all whose
    binaries could differ: a line each. Errors: OPENCL, ARGUMENT (longer than `size`). */
 bncl_status bncli_program_identity(const bncl_context *context, char *out, size_t size,

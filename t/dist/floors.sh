@@ -31,6 +31,7 @@ device        runtime
 event         runtime
 opencl        runtime
 queue         runtime
+tuning        program
 activation    ops
 batch_norm    ops
 batch_norm_statistics ops

@@ -164,7 +164,7 @@ static void a_binary_without_the_kernel_is_made_anew(void **state)
 
 /* ---- faults ---- */
 
-enum { FAULTS = 40 }; /* more than there are calls or allocations in finding two programs */
+enum { FAULTS = 52 }; /* more than there are calls or allocations in finding two programs */
 
 static void switch_off(fault_layer *layer)
 {

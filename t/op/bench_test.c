@@ -169,6 +169,58 @@ static void the_picture_is_drawn_by_gnuplot(void **state)
     command_said(run(path, 1, arguments), "apt-get install gnuplot-nox");
 }
 
+/* ---- tuning ---- */
+
+/* What follows `begin` in the output, to the line's end; held. */
+static const char *line_after(const char *output, const char *begin)
+{
+    command_said(output, begin);
+    const char *line = strstr(output, begin) + strlen(begin);
+    return harness_text("%.*s", (int)strcspn(line, "\n"), line);
+}
+
+/* Which of them is taken, in so few rounds, is chance. */
+static void a_tuning_is_kept_for_the_next_process(void **state)
+{
+    device_of(state);
+    const char *folder = files_folder();
+    const char *where = harness_text("BNCL_CACHE= BNCL_CACHE_DIR=%s", folder);
+    const char *put = harness_text("%s BNCL_TUNING=lines=2", where);
+    const char *output = run(put, 0, "--tune --operator add " TINY);
+    command_said(output, "cases: 1\nfrom vector=");
+    command_said(output, "(BNCL_TUNING)\n");
+    command_said(output, "\n  whole=");
+    command_said(output, "\n  lines=");
+    command_said(output, "\nkept for this device");
+    const char *kept = line_after(output, "\nBNCL_TUNING=");
+    assert_int_equal(files_count(folder), 1); /* and no program that was tried */
+    /* In the library's order, which bncl devices has, a tuning reads otherwise. */
+    const char *found = line_after(command_run(where, 0, "tools/bncl devices"), "tuning    ");
+    const char *same = harness_text("BNCL_CACHE=off BNCL_TUNING=%s", kept);
+    const char *expected = line_after(command_run(same, 0, "tools/bncl devices"), "tuning    ");
+    assert_non_null(strstr(found, " (kept)"));
+    command_said(run(where, 0, TINY "--operator add --no-peers"), "tuning (kept): vector=");
+    assert_memory_equal(found, expected, (size_t)(strstr(found, " (kept)") - found));
+    const size_t files = files_count(folder);
+    run(where, 0, "--forget-tuning");
+    assert_int_equal(files_count(folder), files - 1);
+    command_said(command_run(where, 0, "tools/bncl devices"), " (default)\n");
+}
+
+static void a_dry_run_keeps_nothing(void **state)
+{
+    device_of(state);
+    const char *folder = files_folder();
+    const char *where = harness_text("BNCL_CACHE= BNCL_CACHE_DIR=%s", folder);
+    const char *output =
+        run(where, 0, "--tune --dry-run --operator sgd --shape 99 --rounds 1 --spread 1e9");
+    command_said(output, "cases: 1\nfrom ");
+    command_said(output, "not kept: --dry-run\n");
+    assert_int_equal(files_count(folder), 0);
+    command_said(run("BNCL_CACHE=off", 1, "--tune " TINY), "no folder to keep a tuning in");
+    command_said(run("BNCL_CACHE=off", 1, "--forget-tuning"), "BNCL_CACHE is off");
+}
+
 static void the_command_line_is_checked(void **state)
 {
     device_of(state);
@@ -189,12 +241,17 @@ static void the_command_line_is_checked(void **state)
         {"--shape 3x", "expected --shape of one to three numbers, such as 64x128x1024, got '3x'"},
         {"--csv - --json -", "expected one of --csv and --json on standard output"},
         {"--only nothing", "expected a choice that leaves a case, got none"},
+        {"--tune --only nothing", "expected a choice that leaves a case, got none"},
+        {"--dry-run", "expected --dry-run with --tune"},
+        {"--tune --forget-tuning", "expected one of --tune and --forget-tuning"},
+        {"--tune --csv -", "expected no --csv, --json or --plot with a tuning"},
     };
     for (size_t i = 0; i < sizeof wrong / sizeof wrong[0]; ++i)
         command_said(run("", 2, wrong[i].arguments), wrong[i].said);
     command_said(run("", 0, "--help"), "Usage: bncl-bench");
     command_said(run("", 0, "--version"), bncl_version());
     command_said(run("", 0, "--list --quick"), "batch_norm/train/f32/NC/32x256\n");
+    command_said(run("", 0, "--tune --list"), "batch_norm/backward/f32/NLC/64x128x1024\n");
     command_said(run("", 1, TINY "--csv /nonexistent/a.csv"), "/nonexistent/a.csv: ");
     command_said(run("", 1, TINY "--device 'no such device'"), "no such device");
 }
@@ -202,10 +259,16 @@ static void the_command_line_is_checked(void **state)
 int main(void)
 {
     const struct CMUnitTest tests[] = {
-        HARNESS_TEST(every_operator_is_timed),         HARNESS_TEST(launches_are_counted),
-        HARNESS_TEST(csv_has_a_line_a_case),           HARNESS_TEST(peers_are_asked),
-        HARNESS_TEST(a_missing_peer_is_told),          HARNESS_TEST(noise_is_no_result),
-        HARNESS_TEST(the_picture_is_drawn_by_gnuplot), HARNESS_TEST(the_command_line_is_checked),
+        HARNESS_TEST(every_operator_is_timed),
+        HARNESS_TEST(launches_are_counted),
+        HARNESS_TEST(csv_has_a_line_a_case),
+        HARNESS_TEST(peers_are_asked),
+        HARNESS_TEST(a_missing_peer_is_told),
+        HARNESS_TEST(noise_is_no_result),
+        HARNESS_TEST(the_picture_is_drawn_by_gnuplot),
+        HARNESS_TEST(the_command_line_is_checked),
+        HARNESS_TEST(a_tuning_is_kept_for_the_next_process),
+        HARNESS_TEST(a_dry_run_keeps_nothing),
     };
     cmocka_set_message_output(CM_OUTPUT_TAP);
     return cmocka_run_group_tests(tests, device_open, device_close);

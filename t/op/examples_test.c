@@ -97,6 +97,9 @@ static void the_tool_marks_the_device_that_is_taken(void **state)
                  "        matrix products: CLBlast\n");
     command_said(command_run("BNCL_GEMM=zzz", 1, "tools/bncl devices"),
                  "BNCL_GEMM: expected cblas or clblast, got 'zzz'");
+    command_said(command_run("BNCL_TUNING=lines=2,group=4", 0, "tools/bncl devices"),
+                 ",lines=2,group=4,");
+    command_said(command_run("BNCL_TUNING=zzz", 1, "tools/bncl devices"), "BNCL_TUNING: expected");
     const char *output = command_run("BNCL_DEVICE=zzz", 1, "tools/bncl devices");
     command_said(output, "  0:0 ");
     command_said(output, "bncl: choosing a device: no OpenCL device matches 'zzz'");

@@ -1,4 +1,6 @@
-/* What bncl-bench judges by: its quartiles, its model of bytes, its list of cases. */
+/* What bncl-bench judges by: its quartiles, its model of bytes, its list of cases, its steps from
+   tuning to tuning. */
+#include <limits.h>
 #include <math.h>
 #include <stdio.h>
 #include <string.h>
@@ -9,6 +11,7 @@
 #include "../bench/bench_model.h"
 #include "../bench/bench_numbers.h"
 #include "../bench/bench_statistics.h"
+#include "../bench/bench_tuning.h"
 
 /* A device like the one that the model was made on: two units before a cache of 32 MiB. */
 static const bench_device_facts facts = {32u << 20, 2};
@@ -275,6 +278,58 @@ static void numbers_are_tame(void **state)
     assert_true(negative > 400 && negative < 600);
 }
 
+/* ---- tunings ---- */
+
+static const char library_order[] =
+    "vector=16,vectors=4,lane_items=1,lines=32,group=8,block_group=2,whole=4096,direct=0";
+
+static void tunings_are_read_in_any_order(void **state)
+{
+    (void)state;
+    bench_tuning tuning, again;
+    char text[BNCL_TUNING_TEXT_SIZE];
+    assert_true(bench_tuning_read(library_order, &tuning));
+    const unsigned expected[BENCH_FIELDS] = {
+        [BENCH_WHOLE] = 4096, [BENCH_DIRECT] = 0,  [BENCH_GROUP] = 8,   [BENCH_BLOCK_GROUP] = 2,
+        [BENCH_LINES] = 32,   [BENCH_VECTOR] = 16, [BENCH_VECTORS] = 4, [BENCH_LANE_ITEMS] = 1};
+    assert_memory_equal(tuning.values, expected, sizeof expected);
+    bench_tuning_write(&tuning, text);
+    assert_true(bench_tuning_read(text, &again));
+    assert_true(bench_tuning_same(&tuning, &again));
+    assert_int_equal(strlen(text), strlen(library_order));
+    assert_false(bench_tuning_read("vector=16,vectors=4", &again)); /* not all */
+    assert_false(bench_tuning_read("", &again));
+}
+
+/* What a field becomes, up or down; UINT_MAX: it ends there. */
+static unsigned stepped(int field, unsigned value, bool up)
+{
+    bench_tuning from, to = {{0}};
+    assert_true(bench_tuning_read(library_order, &from));
+    from.values[field] = value;
+    if (!bench_tuning_step(&from, field, up, &to))
+        return UINT_MAX;
+    for (int i = 0; i < BENCH_FIELDS; ++i)
+        assert_true(i == field || to.values[i] == from.values[i]);
+    return to.values[field];
+}
+
+static void steps_stay_in_range(void **state)
+{
+    (void)state;
+    assert_int_equal(stepped(BENCH_VECTOR, 8, true), 16);
+    assert_int_equal(stepped(BENCH_VECTOR, 16, true), UINT_MAX);
+    assert_int_equal(stepped(BENCH_VECTORS, 4, true), UINT_MAX);
+    assert_int_equal(stepped(BENCH_GROUP, 2, false), 1);
+    assert_int_equal(stepped(BENCH_GROUP, 1, false), UINT_MAX);
+    assert_int_equal(stepped(BENCH_WHOLE, 4096, false), 1024);
+    assert_int_equal(stepped(BENCH_WHOLE, 2, false), 0);
+    assert_int_equal(stepped(BENCH_WHOLE, 0, false), UINT_MAX);
+    assert_int_equal(stepped(BENCH_WHOLE, 0, true), 1);
+    assert_int_equal(stepped(BENCH_DIRECT, 1u << 19, true), 1u << 20);
+    assert_int_equal(stepped(BENCH_DIRECT, 1u << 20, true), UINT_MAX);
+}
+
 int main(void)
 {
     const struct CMUnitTest tests[] = {
@@ -289,6 +344,8 @@ int main(void)
         HARNESS_TEST(cases_are_chosen),
         HARNESS_TEST(dims_follow_the_layout),
         HARNESS_TEST(numbers_are_tame),
+        HARNESS_TEST(tunings_are_read_in_any_order),
+        HARNESS_TEST(steps_stay_in_range),
     };
     cmocka_set_message_output(CM_OUTPUT_TAP);
     return cmocka_run_group_tests(tests, NULL, NULL);

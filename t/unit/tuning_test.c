@@ -1,9 +1,11 @@
-/* Tuning: a device's class gives it, BNCL_TUNING changes it, the device's limits cut it. */
+/* Tuning: a device's class gives it, what is kept changes it, then BNCL_TUNING; the device's limits
+   cut it. */
 #include <stdlib.h>
 #include <string.h>
 
 #include "lib/harness.h"
 #include "program/tuning.h"
+#include "program/tuning_text.h"
 
 static const bncli_device_facts wide = {
     .native_vector = 8, .max_work_group = 4096, .max_items = {4096, 4096}, .local_bytes = 1 << 20};
@@ -12,19 +14,25 @@ static const bncli_device_facts lanes = {
 
 static bncl_error err;
 
-/* The tuning with this BNCL_TUNING; NULL: without. */
-static bncli_tuning tuning_with(const bncli_device_facts *facts, const char *text)
+/* The tuning with this BNCL_TUNING and this kept; NULL: without. */
+static bncli_tuning tuning_of_both(const bncli_device_facts *facts, const char *kept,
+                                   const char *text)
 {
     bncli_tuning tuning;
     if (text != NULL)
         assert_int_equal(setenv("BNCL_TUNING", text, 1), 0);
     else
         assert_int_equal(unsetenv("BNCL_TUNING"), 0);
-    bncl_status status = bncli_tuning_of(facts, &tuning, &err);
+    bncl_status status = bncli_tuning_choose(facts, kept, &tuning, &err);
     unsetenv("BNCL_TUNING");
     if (status != BNCL_OK)
         harness_fail("'%s': %s", text != NULL ? text : "", err.text);
     return tuning;
+}
+
+static bncli_tuning tuning_with(const bncli_device_facts *facts, const char *text)
+{
+    return tuning_of_both(facts, NULL, text);
 }
 
 /* What the kernels take for granted, whatever the device. */
@@ -71,6 +79,48 @@ static void environment(void **state)
     assert_true(tuning_with(&wide, "whole=1048576").whole == 1048576);
 }
 
+/* Class, kept, BNCL_TUNING: field by field, the last that names it. */
+static void the_last_word(void **state)
+{
+    (void)state;
+    const bncli_tuning plain = tuning_with(&wide, NULL);
+    const bncli_tuning kept = tuning_of_both(&wide, "vector=2,group=32", NULL);
+    assert_true(kept.vector == 2 && kept.group == 32 && kept.lines == plain.lines);
+    const bncli_tuning both = tuning_of_both(&wide, "vector=2,group=32", "vector=4,lines=1");
+    assert_true(both.vector == 4 && both.group == 32 && both.lines == 1);
+    const bncli_tuning lane = tuning_of_both(&lanes, "vector=2", NULL);
+    assert_true(lane.lane_items == 64 && lane.vector == 1); /* cut, wherever it came from */
+}
+
+static void a_malformed_kept_is_none(void **state)
+{
+    (void)state;
+    const bncli_tuning plain = tuning_with(&wide, NULL);
+    const char *const texts[] = {"", "vector=3", "vector=2,", "vector=2,speed=1", "\n"};
+    for (size_t i = 0; i < sizeof texts / sizeof texts[0]; ++i) {
+        const bncli_tuning t = tuning_of_both(&wide, texts[i], NULL);
+        assert_int_equal(memcmp(&t, &plain, sizeof t) == 0, i != 2);
+    }
+}
+
+/* What is written reads as what it was, every field of it. */
+static void texts_read_back(void **state)
+{
+    (void)state;
+    const bncli_tuning all[] = {
+        {1, 2, 4, 8, 16, 32, 64, 128},
+        {16, 4, 64, 1024, 1024, 1024, 1u << 20, 1u << 20},
+        {1, 1, 1, 1, 1, 1, 0, 0},
+    };
+    for (size_t i = 0; i < sizeof all / sizeof all[0]; ++i) {
+        char text[BNCL_TUNING_TEXT_SIZE];
+        bncli_tuning back = {0};
+        bncli_tuning_write(&all[i], text);
+        assert_int_equal(bncli_tuning_read("text", text, &back, &err), BNCL_OK);
+        assert_memory_equal(&back, &all[i], sizeof back);
+    }
+}
+
 static void malformed(void **state)
 {
     (void)state;
@@ -91,7 +141,7 @@ static void malformed(void **state)
         before = tuning;
         err.text[0] = '\0';
         assert_int_equal(setenv("BNCL_TUNING", texts[i], 1), 0);
-        bncl_status status = bncli_tuning_of(&wide, &tuning, &err);
+        bncl_status status = bncli_tuning_choose(&wide, NULL, &tuning, &err);
         unsetenv("BNCL_TUNING");
         if (status != BNCL_ERROR_ARGUMENT || strstr(err.text, "BNCL_TUNING") == NULL)
             harness_fail("'%s': %s (%s)", texts[i], bncl_status_string(status), err.text);
@@ -140,6 +190,9 @@ int main(void)
     const struct CMUnitTest tests[] = {
         HARNESS_TEST(classes),
         HARNESS_TEST(environment),
+        HARNESS_TEST(the_last_word),
+        HARNESS_TEST(a_malformed_kept_is_none),
+        HARNESS_TEST(texts_read_back),
         HARNESS_TEST(malformed),
         HARNESS_TEST(limits_of_the_device),
         HARNESS_TEST(local_memory_and_edges),
