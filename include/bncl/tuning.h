@@ -17,8 +17,8 @@ BNCL_BEGIN_DECLS
      lines        lines that a work-item of an elementwise step takes: 1, 2, 4 … 1024
      group        work-items of a work-group: 1, 2, 4 … 1024
      block_group  the same where each takes a block of channels
-     whole        KiB of a channel up to which training is one launch; 0: never, or a power of two,
-                  at most 1048576
+     whole        KiB of x up to which a work-group takes its channels whole, and training is one
+                  launch: 0 for never, or a power of two, at most 1048576
      direct       KiB of x up to which launches cost more than memory does; likewise
    The last of equal names counts; fields that are not named stay as they are. In force is, for each
    field, the first of: the environment variable BNCL_TUNING, what is kept for the device, the
