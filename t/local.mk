@@ -287,11 +287,10 @@ t_api_runtime_test_LDADD = $(api_ldadd) $(OPENCL_LIBS)
 
 check_PROGRAMS += $(unit_tests) $(pocl_tests) $(device_tests) $(build_tests)
 pocl_stamps = $(pocl_tests:=.pocl.device) $(device_tests:=.pocl.device)
-# Small tensors take one launch each way: what large ones take, on these shapes.
-apart_tests = t/fault/batch_norm_test t/op/batch_norm_backward_test t/op/batch_norm_dtypes_test \
-	t/op/batch_norm_edge_test t/op/batch_norm_forward_test t/op/batch_norm_fused_test \
-	t/op/batch_norm_statistics_test t/op/batch_norm_strides_test t/op/graph_fuse_test \
-	t/op/pytorch_batch_norm_test
+# Small tensors take one launch each way: what large ones take, on these shapes. (t/meta/tuning_test,
+# variants_test and fused_tuning_test have both ways in all types, fused or not.)
+apart_tests = t/op/batch_norm_backward_test t/op/batch_norm_edge_test t/op/batch_norm_forward_test \
+	t/op/batch_norm_statistics_test t/op/pytorch_batch_norm_test
 pocl_stamps += $(apart_tests:=.pocl-apart.device)
 if HAVE_OPENBLAS
 # Where OpenBLAS multiplies, CLBlast as well.
