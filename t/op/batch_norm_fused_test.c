@@ -30,11 +30,15 @@ static void try(device *d, const fused_case *c)
     harness_release(NULL);
 }
 
-/* With and without a residual, in training, with frozen statistics, and in evaluation without
-   running ones; two of the gradients' ways in turn. */
-static void try_modes(device *d, fused_case c)
+enum { activation_count = sizeof activations / sizeof activations[0] };
+
+/* With activations first ... first + count-1, counted around; with and without a residual, in
+   training, with frozen statistics, and in evaluation without running ones; two of the gradients'
+   ways in turn. */
+static void try_activations(device *d, fused_case c, int first, int count)
 {
-    for (int i = 0; i < (int)(sizeof activations / sizeof activations[0]); ++i)
+    for (int k = 0; k < count; ++k) {
+        const int i = (first + k) % activation_count;
         for (int mode = 0; mode < 6; ++mode) {
             if (d->small && mode % 4 != i)
                 continue;
@@ -46,6 +50,20 @@ static void try_modes(device *d, fused_case c)
             c.norm.padding = (size_t)((i + mode) % 2) * 3;
             try(d, &c);
         }
+    }
+}
+
+static void try_modes(device *d, fused_case c)
+{
+    try_activations(d, c, 0, activation_count);
+}
+
+/* All activations on some of the lengths, one on each of the others: each pair of the two is a
+   program, of which cold drivers compile one a second. */
+static void try_length(device *d, const fused_case *c, size_t i)
+{
+    const bool all = d->small || i % 4 == 0;
+    try_activations(d, *c, all ? 0 : (int)(i % activation_count), all ? activation_count : 1);
 }
 
 static void rows(void **state)
@@ -55,7 +73,7 @@ static void rows(void **state)
     for (size_t i = 0; i < length_count; i += d->small ? 4 : 1) {
         fused_case c = case_make(layouts[i % 3], 3, lengths[i], i % 3 == 0 ? 1 : 6);
         c.norm.width = i % 3 == 2 ? 3 : 1;
-        try_modes(d, c);
+        try_length(d, &c, i);
     }
 }
 
@@ -66,7 +84,7 @@ static void runs(void **state)
     for (size_t i = 0; i < length_count; i += d->small ? 4 : 1) {
         fused_case c = case_make(layouts[i % 2], 3, 5, lengths[i]);
         c.norm.width = i % 2 == 1 && lengths[i] % 2 == 0 ? 2 : 1;
-        try_modes(d, c);
+        try_length(d, &c, i);
     }
 }
 
