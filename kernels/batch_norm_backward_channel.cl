@@ -11,13 +11,19 @@ typedef struct {
     twofold s, q;
 } sums;
 
+/* (Not the function's value, where a kernel calls it: see tile_collect.cl.) */
+void sums_read(sums *r, __global const acc_t *partial, size_t pairs, uint have)
+{
+    r->s.hi = channel_load(partial, have);
+    r->s.lo = channel_load(partial + pairs, have);
+    r->q.hi = channel_load(partial + 2 * pairs, have);
+    r->q.lo = channel_load(partial + 3 * pairs, have);
+}
+
 sums sums_load(__global const acc_t *partial, size_t pairs, uint have)
 {
     sums r;
-    r.s.hi = channel_load(partial, have);
-    r.s.lo = channel_load(partial + pairs, have);
-    r.q.hi = channel_load(partial + 2 * pairs, have);
-    r.q.lo = channel_load(partial + 3 * pairs, have);
+    sums_read(&r, partial, pairs, have);
     return r;
 }
 

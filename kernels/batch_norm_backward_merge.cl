@@ -70,7 +70,8 @@ __kernel void batch_norm_backward_pair(__global const acc_t *first, ulong first_
     const uint c = (uint)get_global_id(0);
     if (c >= channels)
         return;
-    const sums a = sums_load(first + first_at + c, channels, 1);
-    const sums b = sums_load(second + second_at + c, channels, 1);
+    sums a, b;
+    sums_read(&a, first + first_at + c, channels, 1);
+    sums_read(&b, second + second_at + c, channels, 1);
     sums_store(sums_add(a, b), both + both_at + c, channels);
 }
