@@ -287,8 +287,8 @@ t_api_runtime_test_LDADD = $(api_ldadd) $(OPENCL_LIBS)
 
 check_PROGRAMS += $(unit_tests) $(pocl_tests) $(device_tests) $(build_tests)
 pocl_stamps = $(pocl_tests:=.pocl.device) $(device_tests:=.pocl.device)
-# Small tensors take one launch each way: what large ones take, on these shapes. (t/meta/tuning_test,
-# variants_test and fused_tuning_test have both ways in all types, fused or not.)
+# Small tensors take one launch each way: what large ones take, on these shapes. (tuning_test,
+# variants_test and fused_tuning_test of t/meta have both ways in all types, fused or not.)
 apart_tests = t/op/batch_norm_backward_test t/op/batch_norm_edge_test t/op/batch_norm_forward_test \
 	t/op/batch_norm_statistics_test t/op/pytorch_batch_norm_test
 pocl_stamps += $(apart_tests:=.pocl-apart.device)
