@@ -28,7 +28,7 @@ tables_of() {
     report "$planted/doc" && cat "$planted/doc/performance.md"
 }
 finds "without a file there are no figures" "No figures recorded yet" tables_of train
-finds "and the command that makes them" "bncl-bench --operator batch_norm --csv" tables_of train
+finds "and the command that makes them" "bncl-bench --operator batch_norm --dtype f32" tables_of train
 finds "an unknown table is refused" "got a table 'trian'" tables_of trian
 
 head='operator,direction,dtype,layout,shape,bytes,flops,launches,noisy'
@@ -50,6 +50,7 @@ bench_rows() { # NOISY: bncl-bench's CSV, with no oneDNN in it
         part 1 1 1)$none$none$none"
 }
 bench_rows 0 | plant doc/performance.csv
+bench_rows 0 | plant doc/narrow.csv
 finds "a row has time, rate, shares and launches" \
     "| [64,128,1024] | NCL | 2 ms | 33.6 | 0.88 | 5.13 | – | – | 3 |" tables_of train
 finds "microseconds" "| [32,256] | NC | 5 µs | 13.1 |" tables_of train
