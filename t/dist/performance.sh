@@ -28,7 +28,8 @@ tables_of() {
     report "$planted/doc" && cat "$planted/doc/performance.md"
 }
 finds "without a file there are no figures" "No figures recorded yet" tables_of train
-finds "and the command that makes them" "bncl-bench --operator batch_norm --dtype f32" tables_of train
+finds "and the command that makes them" "bncl-bench --operator batch_norm --dtype" \
+    tables_of train
 finds "an unknown table is refused" "got a table 'trian'" tables_of trian
 
 head='operator,direction,dtype,layout,shape,bytes,flops,launches,noisy'
