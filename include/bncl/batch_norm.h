@@ -49,9 +49,9 @@ BNCL_API bncl_batch_norm_options bncl_batch_norm_options_default(void);
    0; n = N·L or N·H·W must be below 2³¹. options NULL: the defaults. Builds kernels the first time
    a context needs them (about a second); then quick. The caller owns *out.
    Builds the kernels of training and of evaluation through running statistics. What other calls
-   need besides (backward through running statistics, statistics in parts, double backward) is built
-   at the first of them, which may then also fail with NO_COMPILER, BUILD or MEMORY, changes nothing
-   in that case, and may be called again.
+   need besides (backward through running statistics, or to the residual but not to x, statistics in
+   parts, double backward) is built at the first of them, which may then also fail with NO_COMPILER,
+   BUILD or MEMORY, changes nothing in that case, and may be called again.
    Errors: ARGUMENT; SHAPE ("expected 2D or 3D input (got 4D input)", C = 0, a size too large);
    DTYPE; UNSUPPORTED; NO_COMPILER; BUILD; MEMORY; DEVICE_MEMORY; OPENCL. */
 BNCL_API bncl_status bncl_batch_norm_create(bncl_context *context, bncl_layout layout,
