@@ -110,12 +110,15 @@ static void dtypes(void **state)
         fused_case plane = case_make(BNCL_LAYOUT_NCHW, 2, 3, 64);
         row.norm.dtype = run.norm.dtype = last.norm.dtype = plane.norm.dtype = narrow_and_wide[i];
         plane.norm.width = 8;
-        try_modes(d, row);
-        try_modes(d, run);
-        if (d->small)
+        if (d->small) {
+            try_modes(d, row);
+            try_modes(d, run);
             continue;
-        try_modes(d, last);
-        try_modes(d, plane);
+        }
+        try_activations(d, row, i, 2);
+        try_activations(d, run, i + 1, 2);
+        try_activations(d, last, i + 2, 2);
+        try_activations(d, plane, i + 3, 2);
     }
 }
 
