@@ -83,7 +83,7 @@ EXTRA_DIST += bench/accuracy.gp bench/accuracy_pytorch.py
 # A fresh process to its first batch norm, beside a bare OpenCL program. What is timed must be the
 # programs themselves, not the scripts that libtool puts before what is to be installed.
 bench_startup_CPPFLAGS = -I$(top_srcdir)/include
-bench_startup_LDADD =
+bench_startup_LDADD = -lm
 bench_startup_SOURCES = \
 	bench/startup.c \
 	bench/bench_statistics.c bench/bench_statistics.h \
