@@ -61,6 +61,19 @@ static bncl_status enqueue(const transfer *what, bncl_queue *queue, const bncl_t
     return bncli_event_deliver(event, wanted, bncli_cl_status(code, what->call, err));
 }
 
+/* A whole call whose operand is memory of the host's. */
+static bncl_status enqueue_of_host(const transfer *what, bncl_queue *queue,
+                                   const bncl_tensor *tensor, const void *host,
+                                   const bncl_sync *sync, bncl_error *err)
+{
+    bncl_status status = begin(queue, tensor, "tensor", sync, err);
+    if (status != BNCL_OK)
+        return status;
+    if (host == NULL && bncl_tensor_count(tensor) > 0)
+        return bncli_fail(err, BNCL_ERROR_ARGUMENT, "host is NULL");
+    return enqueue(what, queue, tensor, host, sync, err);
+}
+
 static cl_int enqueue_write(bncl_queue *queue, const bncl_tensor *tensor, const void *host,
                             cl_event *event)
 {
@@ -71,13 +84,8 @@ static cl_int enqueue_write(bncl_queue *queue, const bncl_tensor *tensor, const 
 bncl_status bncl_tensor_write(bncl_queue *queue, const bncl_tensor *tensor, const void *host,
                               const bncl_sync *sync, bncl_error *err)
 {
-    bncl_status status = begin(queue, tensor, "tensor", sync, err);
-    if (status != BNCL_OK)
-        return status;
-    if (host == NULL && bncl_tensor_count(tensor) > 0)
-        return bncli_fail(err, BNCL_ERROR_ARGUMENT, "host is NULL");
     static const transfer write = {enqueue_write, "clEnqueueWriteBuffer", "write", 1};
-    return enqueue(&write, queue, tensor, host, sync, err);
+    return enqueue_of_host(&write, queue, tensor, host, sync, err);
 }
 
 bncl_status bncli_tensor_upload(bncl_queue *queue, const bncl_tensor *tensor, const void *host,
@@ -153,13 +161,8 @@ static cl_int enqueue_unmap(bncl_queue *queue, const bncl_tensor *tensor, const 
 bncl_status bncl_tensor_unmap(bncl_queue *queue, const bncl_tensor *tensor, void *host,
                               const bncl_sync *sync, bncl_error *err)
 {
-    bncl_status status = begin(queue, tensor, "tensor", sync, err);
-    if (status != BNCL_OK)
-        return status;
-    if (host == NULL && bncl_tensor_count(tensor) > 0)
-        return bncli_fail(err, BNCL_ERROR_ARGUMENT, "host is NULL");
     static const transfer unmap = {enqueue_unmap, "clEnqueueUnmapMemObject", "unmap", 1};
-    return enqueue(&unmap, queue, tensor, host, sync, err);
+    return enqueue_of_host(&unmap, queue, tensor, host, sync, err);
 }
 
 static cl_int enqueue_copy(bncl_queue *queue, const bncl_tensor *dst, const void *operand,
