@@ -49,13 +49,23 @@ static cl_int set_argument(cl_kernel kernel, cl_uint index, const bncli_argument
     return code;
 }
 
-static bool is_set(const bncli_set_argument *set, const bncli_argument *argument)
+/* What of an argument a kernel gets. */
+static bncli_set_argument set_of(const bncli_argument *argument)
 {
-    const uint64_t buffer = argument->buffer != NULL ? argument->buffer->number : 0;
-    return set->kind == argument->kind && set->buffer == buffer &&
-           set->offset == argument->offset && set->number == argument->number &&
-           memcmp(&set->real, &argument->real, sizeof set->real) == 0 &&
-           memcmp(set->strides, argument->strides, sizeof set->strides) == 0;
+    bncli_set_argument set = {.kind = argument->kind,
+                              .buffer = argument->buffer != NULL ? argument->buffer->number : 0,
+                              .offset = argument->offset,
+                              .number = argument->number,
+                              .real = argument->real};
+    memcpy(set.strides, argument->strides, sizeof set.strides);
+    return set;
+}
+
+static bool is_same(const bncli_set_argument *a, const bncli_set_argument *b)
+{
+    return a->kind == b->kind && a->buffer == b->buffer && a->offset == b->offset &&
+           a->number == b->number && memcmp(&a->real, &b->real, sizeof a->real) == 0 &&
+           memcmp(a->strides, b->strides, sizeof a->strides) == 0;
 }
 
 /* Sets those arguments that differ from the last launch's: of forty that a small batch norm has, in
@@ -65,26 +75,18 @@ static bncl_status set_arguments(bncli_kernel *kernel, const bncli_argument *arg
 {
     cl_uint index = 0;
     for (size_t i = 0; i < count; index += width(&arguments[i++])) {
-        const bncli_argument *argument = &arguments[i];
-        if (i < kernel->set_count && is_set(&kernel->set[i], argument))
+        const bncli_set_argument wanted = set_of(&arguments[i]);
+        if (i < kernel->set_count && is_same(&kernel->set[i], &wanted))
             continue;
-        cl_int code = set_argument(kernel->cl, index, argument);
+        cl_int code = set_argument(kernel->cl, index, &arguments[i]);
         if (code != CL_SUCCESS) {
             kernel->set_count = kernel->set_count < i ? kernel->set_count : i;
             bncl_status status = bncli_cl_status(code, "clSetKernelArg", err);
             return bncli_fail_within(err, status, kernel->name);
         }
-        if (i >= BNCLI_SET_ARGUMENTS)
-            continue;
-        bncli_set_argument *set = &kernel->set[i];
-        *set =
-            (bncli_set_argument){.kind = argument->kind,
-                                 .buffer = argument->buffer != NULL ? argument->buffer->number : 0,
-                                 .offset = argument->offset,
-                                 .number = argument->number,
-                                 .real = argument->real};
-        memcpy(set->strides, argument->strides, sizeof set->strides);
-        if (kernel->set_count == i)
+        if (i < BNCLI_SET_ARGUMENTS)
+            kernel->set[i] = wanted;
+        if (i < BNCLI_SET_ARGUMENTS && kernel->set_count == i)
             ++kernel->set_count;
     }
     return BNCL_OK;
