@@ -131,6 +131,18 @@ bncli_argument bncli_batch_norm_arg(const bncl_batch_norm *plan, const bncl_tens
     return bncli_arg_strided(tensor, strides.outer, strides.channel);
 }
 
+size_t bncli_batch_norm_tile_arguments(const bncl_batch_norm *plan, bncli_argument *out)
+{
+    const bncli_geometry *g = &plan->geometry;
+    size_t count = 0;
+    out[count++] = bncli_arg_uint(g->channels);
+    if (g->inner != 1)
+        out[count++] = bncli_arg_uint(g->inner);
+    out[count++] = bncli_arg_uint(g->count);
+    out[count++] = bncli_arg_uint(plan->tiles);
+    return count;
+}
+
 bncl_status bncli_batch_norm_step_run(bncl_batch_norm *plan, bncli_batch_norm_step step,
                                       bncl_queue *queue, const bncli_argument *arguments,
                                       size_t count, bncl_event **signal, bncl_error *err)

@@ -130,6 +130,11 @@ bncl_status bncli_batch_norm_check_inputs(const bncl_batch_norm *plan,
 /* A checked tensor of the plan's shape, or an absent one, as a kernel argument with its strides. */
 bncli_argument bncli_batch_norm_arg(const bncl_batch_norm *plan, const bncl_tensor *tensor);
 
+/* The geometry as kernels over tiles take it: channels; inner, where there is one; count; tiles.
+   Writes it to `out`, BNCLI_TILE_ARGUMENTS at most, and returns how many. */
+#define BNCLI_TILE_ARGUMENTS 4
+size_t bncli_batch_norm_tile_arguments(const bncl_batch_norm *plan, bncli_argument *out);
+
 /* A number as a kernel argument of the accumulator's dtype. */
 bncli_argument bncli_batch_norm_real(const bncl_batch_norm *plan, double value);
 

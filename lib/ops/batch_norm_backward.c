@@ -28,18 +28,14 @@ static bncl_status run_sums(bncl_batch_norm *plan, bncl_queue *queue,
                             const bncl_batch_norm_backward *args, const through *stats,
                             bncl_error *err)
 {
-    const bncli_geometry *g = &plan->geometry;
-    bncli_argument arguments[12] = {
+    bncli_argument arguments[8 + BNCLI_TILE_ARGUMENTS] = {
         bncli_batch_norm_arg(plan, &args->x), bncli_batch_norm_arg(plan, &args->dy),
         bncli_arg_tensor(stats->mean),        bncli_arg_tensor(stats->mean_lo),
         bncli_arg_tensor(&args->mask),        bncli_arg_tensor(&plan->partial),
-        bncli_arg_uint(!stats->frozen),       bncli_arg_uint(g->channels),
+        bncli_arg_uint(!stats->frozen),
     };
-    size_t count = 8;
-    if (g->inner != 1)
-        arguments[count++] = bncli_arg_uint(g->inner);
-    arguments[count++] = bncli_arg_uint(g->count);
-    arguments[count++] = bncli_arg_uint(plan->tiles);
+    size_t count = 7;
+    count += bncli_batch_norm_tile_arguments(plan, arguments + count);
     arguments[count++] = bncli_batch_norm_low(plan);
     return bncli_batch_norm_step_run(plan, BNCLI_BACKWARD_SUMS, queue, arguments, count, NULL, err);
 }
@@ -92,8 +88,14 @@ static bncl_status run_merge(bncl_batch_norm *plan, bncl_queue *queue,
                                      BNCLI_COUNT(arguments), signal, err);
 }
 
-/* dx and dresidual. The kernel for frozen statistics is that of batch statistics without x; without
-   dx it reads no coefficients, and serves both. */
+/* The kernel for frozen statistics is that of batch statistics without x; without dx it reads no
+   coefficients, and serves both. */
+static bncli_batch_norm_step apply_step(bool frozen, bool dx)
+{
+    return frozen || !dx ? BNCLI_BACKWARD_APPLY_FROZEN : BNCLI_BACKWARD_APPLY;
+}
+
+/* dx and dresidual. */
 static bncl_status run_apply(bncl_batch_norm *plan, bncl_queue *queue,
                              const bncl_batch_norm_backward *args, bool frozen, bncl_event **signal,
                              bncl_error *err)
@@ -112,12 +114,10 @@ static bncl_status run_apply(bncl_batch_norm *plan, bncl_queue *queue,
         bncli_arg_uint(g->channels),
         bncli_batch_norm_low(plan),
     };
-    const size_t count = BNCLI_COUNT(arguments);
-    if (frozen || !bncli_present(&args->dx))
-        return bncli_batch_norm_step_run(plan, BNCLI_BACKWARD_APPLY_FROZEN, queue, arguments + 1,
-                                         count - 1, signal, err);
-    return bncli_batch_norm_step_run(plan, BNCLI_BACKWARD_APPLY, queue, arguments, count, signal,
-                                     err);
+    const bncli_batch_norm_step step = apply_step(frozen, bncli_present(&args->dx));
+    const size_t first = step == BNCLI_BACKWARD_APPLY ? 0 : 1; /* no x */
+    return bncli_batch_norm_step_run(plan, step, queue, arguments + first,
+                                     BNCLI_COUNT(arguments) - first, signal, err);
 }
 
 /* An empty batch has zero gradients, and an empty dx. */
@@ -158,11 +158,7 @@ static bncl_status run_whole(bncl_batch_norm *plan, bncl_queue *queue,
     size_t count = 13;
     if (g->inner != 1)
         arguments[count++] = bncli_arg_uint(g->outer);
-    arguments[count++] = bncli_arg_uint(g->channels);
-    if (g->inner != 1)
-        arguments[count++] = bncli_arg_uint(g->inner);
-    arguments[count++] = bncli_arg_uint(g->count);
-    arguments[count++] = bncli_arg_uint(plan->tiles);
+    count += bncli_batch_norm_tile_arguments(plan, arguments + count);
     arguments[count++] = bncli_batch_norm_low(plan);
     return bncli_batch_norm_step_run(plan, BNCLI_BACKWARD_WHOLE, queue, arguments, count, signal,
                                      err);
@@ -182,8 +178,7 @@ static bncl_status need_steps(bncl_batch_norm *plan, const through *stats, bool 
             status = bncli_batch_norm_need(plan, BNCLI_BACKWARD_SUMS, err);
     }
     if (status == BNCL_OK && apply)
-        status = bncli_batch_norm_need(
-            plan, stats->frozen || !dx ? BNCLI_BACKWARD_APPLY_FROZEN : BNCLI_BACKWARD_APPLY, err);
+        status = bncli_batch_norm_need(plan, apply_step(stats->frozen, dx), err);
     return status;
 }
 
@@ -218,7 +213,7 @@ static bncl_status run(bncl_batch_norm *plan, bncl_queue *queue,
     const bool gradients = bncli_present(&args->dgamma) || bncli_present(&args->dbeta);
     if (!apply && !gradients)
         return bncli_queue_end(queue, sync, err);
-    if (plan->whole && !stats->frozen && stats->merged == NULL && (dx || gradients) &&
+    if (plan->whole && !stats->frozen && stats->merged == NULL &&
         (dx || !bncli_present(&args->dresidual)))
         return run_whole(plan, queue, args, signal, err);
     status = need_steps(plan, stats, dx, apply, gradients, err);

@@ -107,22 +107,16 @@ static bncl_status prepare(bncl_batch_norm *plan, bncl_error *err)
 static bncl_status run_sums(bncl_batch_norm *plan, bncl_queue *queue, const call *c,
                             bncl_error *err)
 {
-    const bncli_geometry *g = &plan->geometry;
     const bncl_batch_norm_double_backward *args = c->args;
-    bncli_argument arguments[10] = {
+    bncli_argument arguments[6 + BNCLI_TILE_ARGUMENTS] = {
         bncli_batch_norm_arg(plan, c->flags & FROZEN ? &args->dy : &args->x),
         bncli_batch_norm_arg(plan, &args->dy),
         bncli_batch_norm_arg(plan, c->flags & HAS_DDX ? &args->ddx : &args->dy),
         bncli_arg_tensor(c->mean),
         bncli_arg_tensor(c->mean_lo),
         bncli_arg_tensor(&plan->double_partial),
-        bncli_arg_uint(g->channels),
     };
-    size_t count = 7;
-    if (g->inner != 1)
-        arguments[count++] = bncli_arg_uint(g->inner);
-    arguments[count++] = bncli_arg_uint(g->count);
-    arguments[count++] = bncli_arg_uint(plan->tiles);
+    const size_t count = 6 + bncli_batch_norm_tile_arguments(plan, arguments + 6);
     return bncli_batch_norm_step_run(plan, BNCLI_DOUBLE_BACKWARD_SUMS, queue, arguments, count,
                                      NULL, err);
 }

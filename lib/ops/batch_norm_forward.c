@@ -1,5 +1,5 @@
-/* Forward: statistics, coefficients, y, and last of all the running statistics, so that nothing
-   that fails on the way has changed them. */
+/* Forward: in one launch where the plan says so; else statistics, coefficients, y, and last of all
+   the running statistics, so that nothing that fails on the way has changed them. */
 #include "ops/batch_norm.h"
 
 #include <inttypes.h>
@@ -11,22 +11,11 @@
 bncl_status bncli_batch_norm_run_statistics(bncl_batch_norm *plan, bncl_queue *queue,
                                             const bncl_tensor *x, bncl_error *err)
 {
-    const bncli_geometry *g = &plan->geometry;
-    if (g->inner == 1) {
-        const bncli_argument rows[] = {
-            bncli_batch_norm_arg(plan, x), bncli_arg_tensor(&plan->partial),
-            bncli_arg_uint(g->channels), bncli_arg_uint(g->count), bncli_arg_uint(plan->tiles)};
-        return bncli_batch_norm_step_run(plan, BNCLI_STATISTICS, queue, rows, BNCLI_COUNT(rows),
-                                         NULL, err);
-    }
-    const bncli_argument inner[] = {bncli_batch_norm_arg(plan, x), bncli_arg_tensor(&plan->partial),
-                                    bncli_arg_uint(g->channels),   bncli_arg_uint(g->inner),
-                                    bncli_arg_uint(g->count),      bncli_arg_uint(plan->tiles)};
-    return bncli_batch_norm_step_run(plan, BNCLI_STATISTICS, queue, inner, BNCLI_COUNT(inner), NULL,
-                                     err);
+    bncli_argument arguments[2 + BNCLI_TILE_ARGUMENTS] = {bncli_batch_norm_arg(plan, x),
+                                                          bncli_arg_tensor(&plan->partial)};
+    const size_t count = 2 + bncli_batch_norm_tile_arguments(plan, arguments + 2);
+    return bncli_batch_norm_step_run(plan, BNCLI_STATISTICS, queue, arguments, count, NULL, err);
 }
-
-/* ---- one step ---- */
 
 static unsigned merge_flags(const bncl_batch_norm_forward *args)
 {
@@ -157,11 +146,7 @@ static bncl_status run_whole(bncl_batch_norm *plan, bncl_queue *queue,
     size_t count = 15;
     if (g->inner != 1)
         arguments[count++] = bncli_arg_uint(g->outer);
-    arguments[count++] = bncli_arg_uint(g->channels);
-    if (g->inner != 1)
-        arguments[count++] = bncli_arg_uint(g->inner);
-    arguments[count++] = bncli_arg_uint(g->count);
-    arguments[count++] = bncli_arg_uint(plan->tiles);
+    count += bncli_batch_norm_tile_arguments(plan, arguments + count);
     arguments[count++] = bncli_batch_norm_real(plan, plan->options.eps);
     arguments[count++] = bncli_batch_norm_real(plan, 1.0 - take);
     arguments[count++] = bncli_batch_norm_real(plan, take);

@@ -6,7 +6,7 @@
 #include "runtime/context.h"
 #include "tensor/dtype.h"
 
-#define MACROS 8
+#define MACROS 8           /* at most: dtype, what a prepare_ adds, activation */
 #define LONG_LINE 256      /* elements */
 #define TINY 65536         /* bytes of x that one compute unit is through with sooner than two */
 #define ROWS_TOGETHER 4096 /* elements */
@@ -48,6 +48,11 @@ static unsigned vectors_for(unsigned tuned, unsigned vector, size_t length)
     return tuned;
 }
 
+static size_t bytes_of_x(const bncl_batch_norm *plan)
+{
+    return plan->geometry.total * bncl_dtype_size(plan->dtype);
+}
+
 static void add_macro(step_build *build, const char *name, unsigned value)
 {
     build->macros[build->count++] = (bncli_macro){name, value};
@@ -58,8 +63,7 @@ static void add_macro(step_build *build, const char *name, unsigned value)
 static void add_stream(const bncl_batch_norm *plan, step_build *build)
 {
     const bncli_device_facts *facts = bncli_context_facts(plan->context);
-    const size_t bytes = plan->geometry.total * bncl_dtype_size(plan->dtype);
-    if (facts->runs_native && bytes >= facts->cache_bytes / 2)
+    if (facts->runs_native && bytes_of_x(plan) >= facts->cache_bytes / 2)
         add_macro(build, "STREAM", 1);
 }
 
@@ -145,8 +149,7 @@ static void prepare_whole_rows(const bncl_batch_norm *plan, step_build *build)
     add_stream(plan, build);
     add_prefetch(plan, build);
     const size_t items = blocks(channels, (size_t)vector * vectors);
-    const bool tiny = plan->geometry.total * bncl_dtype_size(plan->dtype) <= TINY;
-    const unsigned group = tiny ? vector_for(t->group, items) : 1;
+    const unsigned group = bytes_of_x(plan) <= TINY ? vector_for(t->group, items) : 1;
     build->grid = (bncli_grid){{items, 1}, {group > t->block_group ? group : t->block_group, 1}};
 }
 
@@ -299,21 +302,24 @@ bncl_status bncli_batch_norm_need(bncl_batch_norm *plan, bncli_batch_norm_step s
                               &plan->kernels[step], err);
 }
 
+/* Whether x is so small that launches cost more than memory does. */
+static bool is_small(const bncl_batch_norm *plan)
+{
+    return bytes_of_x(plan) <= plan->tuning.direct * (size_t)1024;
+}
+
 /* Whether all of training is one launch: where what a work-group takes at once, a channel of NCL,
    or a vector of channels of NC and NLC for each of its work-items, is so small that x and dy
-   stay in a cache, and there are enough of them for all compute units, or so little to do that a
-   launch costs more. */
+   stay in a cache, and there are enough of them for all compute units, or x is small. */
 static bool takes_whole(const bncl_batch_norm *plan)
 {
     const bncli_tuning *t = &plan->tuning;
     const bncli_geometry *g = &plan->geometry;
-    const size_t size = bncl_dtype_size(plan->dtype);
     const bool rows = g->inner == 1;
     const size_t together = rows ? (size_t)vector_for(t->vector, g->channels) * t->block_group : 1;
     const size_t groups = rows ? blocks(g->channels, together * t->vectors) : g->channels;
-    return g->count * together * size <= t->whole * (size_t)1024 &&
-           (groups >= bncli_context_facts(plan->context)->compute_units ||
-            g->total * size <= t->direct * (size_t)1024);
+    return g->count * together * bncl_dtype_size(plan->dtype) <= t->whole * (size_t)1024 &&
+           (groups >= bncli_context_facts(plan->context)->compute_units || is_small(plan));
 }
 
 /* The steps of training and evaluation: what a plan's first calls need. */
@@ -340,8 +346,7 @@ bncl_status bncli_batch_norm_choose(bncl_batch_norm *plan, bncl_error *err)
     if (status != BNCL_OK)
         return status;
     plan->whole = takes_whole(plan);
-    plan->direct =
-        plan->geometry.total * bncl_dtype_size(plan->dtype) <= plan->tuning.direct * (size_t)1024;
+    plan->direct = is_small(plan);
     status = plan->whole ? need_all(plan, whole_steps, BNCLI_COUNT(whole_steps), err)
                          : need_all(plan, apart_steps, BNCLI_COUNT(apart_steps), err);
     if (status != BNCL_OK)
