@@ -154,14 +154,11 @@ bncl_status bncl_graph_memory(const bncl_graph *graph, bncl_graph_memory_info *o
     bncl_status status = bncli_graph_require(graph, true, "bncl_graph_memory", err);
     if (status != BNCL_OK)
         return status;
-    size_t values, gradients, none;
-    bncli_naive_elements(graph, graph->activation_batch, &values, &none);
-    bncli_naive_elements(graph, graph->gradient_batch, &none, &gradients);
-    *out = (bncl_graph_memory_info){.values = bncl_buffer_size(graph->activations) +
-                                              bncl_buffer_size(graph->masks),
-                                    .gradients = bncl_buffer_size(graph->value_gradients),
-                                    .naive_values = values * sizeof(float),
-                                    .naive_gradients = gradients * sizeof(float)};
+    *out = (bncl_graph_memory_info){
+        .values = bncl_buffer_size(graph->activations) + bncl_buffer_size(graph->masks),
+        .gradients = bncl_buffer_size(graph->value_gradients),
+        .naive_values = bncli_naive_values(graph, graph->activation_batch) * sizeof(float),
+        .naive_gradients = bncli_naive_gradients(graph, graph->gradient_batch) * sizeof(float)};
     return BNCL_OK;
 }
 

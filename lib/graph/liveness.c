@@ -146,16 +146,34 @@ bool bncli_spans_of_gradients(const bncl_graph *graph, size_t n, bncli_span *spa
     return true;
 }
 
-void bncli_naive_elements(const bncl_graph *graph, size_t n, size_t *values, size_t *gradients)
+typedef bool value_choice(const bncl_graph *graph, bncl_value value);
+
+static bool is_given_by_layer(const bncl_graph *graph, bncl_value value)
 {
-    *values = *gradients = 0;
-    for (size_t i = 0; i < graph->value_count; ++i) {
-        const bncli_graph_value *value = &graph->values[i];
-        size_t elements = 0;
-        elements_of(value, n, &elements);
-        if (value->producer >= 0 && !graph->layers[value->producer].kind->aliases)
-            *values += elements;
-        if (value->requires_grad && (bncl_value)i != graph->output)
-            *gradients += elements;
-    }
+    const int producer = graph->values[value].producer;
+    return producer >= 0 && !graph->layers[producer].kind->aliases;
+}
+
+static bool has_gradient(const bncl_graph *graph, bncl_value value)
+{
+    return graph->values[value].requires_grad && value != graph->output;
+}
+
+static size_t naive_elements(const bncl_graph *graph, size_t n, value_choice *chosen)
+{
+    size_t sum = 0, elements = 0;
+    for (size_t i = 0; i < graph->value_count; ++i)
+        if (chosen(graph, (bncl_value)i) && elements_of(&graph->values[i], n, &elements))
+            sum += elements;
+    return sum;
+}
+
+size_t bncli_naive_values(const bncl_graph *graph, size_t n)
+{
+    return naive_elements(graph, n, is_given_by_layer);
+}
+
+size_t bncli_naive_gradients(const bncl_graph *graph, size_t n)
+{
+    return naive_elements(graph, n, has_gradient);
 }

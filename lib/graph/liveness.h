@@ -32,8 +32,9 @@ size_t bncli_scratch_span(const bncl_graph *graph, size_t layer, size_t input);
    takes the value, to where the value was made; an input's, to the end. */
 bool bncli_spans_of_gradients(const bncl_graph *graph, size_t n, bncli_span *spans);
 
-/* Elements of all values and of all gradients, each with memory of its own and no layers fused.
+/* Elements of all values, or of all gradients, each with memory of its own and no layers fused.
    Sizes that have been placed before: nothing overflows. */
-void bncli_naive_elements(const bncl_graph *graph, size_t n, size_t *values, size_t *gradients);
+size_t bncli_naive_values(const bncl_graph *graph, size_t n);
+size_t bncli_naive_gradients(const bncl_graph *graph, size_t n);
 
 #endif
