@@ -3,7 +3,6 @@
 
 #include <errno.h>
 #include <string.h>
-#include <time.h>
 
 #include "base/alloc.h"
 #include "base/error.h"
@@ -15,15 +14,7 @@ struct bncl_graph_profile {
     bncli_profile *rows;
     bool ended;
     size_t steps;
-    double began, elapsed; /* seconds */
 };
-
-static double now(void)
-{
-    struct timespec time = {0};
-    clock_gettime(CLOCK_MONOTONIC, &time);
-    return (double)time.tv_sec + 1e-9 * (double)time.tv_nsec;
-}
 
 bncl_status bncl_graph_profile_begin(bncl_graph *graph, bncl_queue *queue, bncl_graph_profile **out,
                                      bncl_error *err)
@@ -43,7 +34,6 @@ bncl_status bncl_graph_profile_begin(bncl_graph *graph, bncl_queue *queue, bncl_
         bncl_graph_profile_destroy(profile);
         return status;
     }
-    profile->began = now();
     *out = profile;
     return BNCL_OK;
 }
@@ -56,7 +46,6 @@ bncl_status bncl_graph_profile_end(bncl_graph_profile *profile, size_t steps, bn
     bncl_status status = bncli_profile_end(profile->rows, err);
     if (status != BNCL_OK)
         return status;
-    profile->elapsed = now() - profile->began;
     profile->steps = steps;
     profile->ended = true;
     return BNCL_OK;
@@ -115,7 +104,7 @@ bncl_status bncl_graph_profile_row(const bncl_graph_profile *profile, size_t ind
 static bncl_graph_profile_sums sum(const bncl_graph_profile *profile)
 {
     bncl_graph_profile_sums sums = {.steps = profile->steps,
-                                    .elapsed = profile->elapsed,
+                                    .elapsed = 1e-9 * (double)profile->rows->elapsed,
                                     .by_device = profile->rows->by_device};
     for (size_t i = 0; i < profile->rows->count; ++i) {
         const bncl_graph_profile_entry entry = entry_of(profile, i);

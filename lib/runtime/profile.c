@@ -41,6 +41,7 @@ bncl_status bncli_profile_begin(bncl_queue *queue, bncli_profile **out, bncl_err
         status = bncli_recorder_set_profile(queue, profile, err);
     if (status == BNCL_OK) {
         profile->queue = queue;
+        profile->began = bncli_host_time();
         *out = profile;
         return BNCL_OK;
     }
@@ -71,6 +72,7 @@ bncl_status bncli_profile_end(bncli_profile *profile, bncl_error *err)
     if (profile->incomplete)
         return bncli_fail(err, BNCL_ERROR_MEMORY, "out of memory for the profile's rows");
     detach(profile);
+    profile->elapsed = bncli_host_time() - profile->began;
     return BNCL_OK;
 }
 

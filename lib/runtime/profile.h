@@ -16,6 +16,7 @@ typedef struct bncli_profile {
     bncl_queue *queue; /* borrowed; NULL: it has ended, or the queue has */
     size_t count, capacity;
     bncli_profile_row *rows; /* in the order in which their first commands ran */
+    uint64_t began, elapsed; /* nanoseconds on the host; elapsed once it has ended */
     bool by_device;          /* all times so far are the device's */
     bool incomplete;         /* a row was lost for want of memory */
 } bncli_profile;
