@@ -77,10 +77,14 @@ t_unit_bench_test_SOURCES = t/unit/bench_test.c \
 	bench/bench_numbers.c bench/bench_numbers.h \
 	bench/bench_statistics.c bench/bench_statistics.h \
 	bench/bench_tuning.c bench/bench_tuning.h
+json_file = t/lib/json_file.c t/lib/json_file.h
+t_op_mlp_bench_test_SOURCES = t/op/mlp_bench_test.c $(json_file)
 t_op_mlp_bench_test_CPPFLAGS = $(AM_CPPFLAGS) $(JANSSON_CFLAGS)
 t_op_mlp_bench_test_LDADD = $(LDADD) $(JANSSON_LIBS)
+t_op_bench_test_SOURCES = t/op/bench_test.c $(json_file)
 t_op_bench_test_CPPFLAGS = $(AM_CPPFLAGS) $(JANSSON_CFLAGS)
 t_op_bench_test_LDADD = $(LDADD) $(JANSSON_LIBS)
+t_op_startup_test_SOURCES = t/op/startup_test.c $(json_file)
 t_op_startup_test_CPPFLAGS = $(AM_CPPFLAGS) $(JANSSON_CFLAGS)
 t_op_startup_test_LDADD = $(LDADD) $(JANSSON_LIBS)
 
@@ -104,7 +108,7 @@ t_unit_safetensors_read_test_CPPFLAGS = $(AM_CPPFLAGS) $(JANSSON_CFLAGS)
 t_unit_safetensors_read_test_LDADD = $(LDADD) $(JANSSON_LIBS) -ldl
 t_unit_safetensors_write_test_SOURCES = t/unit/safetensors_write_test.c $(file_fault)
 t_unit_safetensors_write_test_LDADD = $(LDADD) -ldl
-t_unit_trace_file_test_SOURCES = t/unit/trace_file_test.c $(file_fault)
+t_unit_trace_file_test_SOURCES = t/unit/trace_file_test.c $(file_fault) $(json_file)
 t_unit_trace_file_test_CPPFLAGS = $(AM_CPPFLAGS) $(JANSSON_CFLAGS)
 t_unit_trace_file_test_LDADD = $(LDADD) $(JANSSON_LIBS) -ldl
 t_unit_tuning_file_test_SOURCES = t/unit/tuning_file_test.c $(file_fault)
@@ -188,7 +192,7 @@ device_tests += \
 	t/op/graph_training_test
 
 # Traces and profiles, against the launches that the driver sees.
-traced = t/lib/launch_log.c t/lib/launch_log.h t/lib/traced.c t/lib/traced.h
+traced = t/lib/launch_log.c t/lib/launch_log.h t/lib/traced.c t/lib/traced.h $(json_file)
 device_tests += t/op/graph_profile_test t/op/trace_test
 t_op_graph_profile_test_SOURCES = t/op/graph_profile_test.c $(traced)
 t_op_graph_profile_test_CPPFLAGS = $(AM_CPPFLAGS) $(OPENCL_CFLAGS) $(JANSSON_CFLAGS)
@@ -255,7 +259,7 @@ t_fault_statistics_test_LDADD = $(fault_ldadd)
 t_fault_step_test_CPPFLAGS = $(AM_CPPFLAGS) $(OPENCL_CFLAGS)
 t_fault_step_test_LDADD = $(fault_ldadd)
 t_fault_threads_test_LDADD = $(fault_ldadd)
-t_fault_trace_test_SOURCES = t/fault/trace_test.c t/lib/traced.c t/lib/traced.h
+t_fault_trace_test_SOURCES = t/fault/trace_test.c t/lib/traced.c t/lib/traced.h $(json_file)
 t_fault_trace_test_CPPFLAGS = $(AM_CPPFLAGS) $(JANSSON_CFLAGS)
 t_fault_trace_test_LDADD = $(fault_ldadd) $(JANSSON_LIBS)
 t_fault_tuning_test_LDADD = $(fault_ldadd)

@@ -5,11 +5,7 @@
 #include <string.h>
 
 #include "lib/harness.h"
-
-static void release_json(void *object)
-{
-    json_decref(object);
-}
+#include "lib/json_file.h"
 
 static size_t product_of(json_t *sizes)
 {
@@ -50,14 +46,10 @@ static traced_event event_of(json_t *object)
 
 traced traced_since(const char *path, size_t first)
 {
-    json_error_t error;
-    json_t *root = json_load_file(path, JSON_REJECT_DUPLICATES, &error), *object;
+    json_t *object;
     traced trace = {.count = 0};
     size_t i, commands = 0;
-    if (root == NULL)
-        harness_fail("%s: no JSON, at line %d: %s", path, error.line, error.text);
-    harness_hold(root, release_json);
-    json_t *events = json_object_get(root, "traceEvents");
+    json_t *events = json_object_get(json_file(path), "traceEvents");
     trace.events = harness_memory(json_array_size(events), sizeof *trace.events);
     json_array_foreach(events, i, object)
     {

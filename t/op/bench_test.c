@@ -8,6 +8,7 @@
 #include "lib/device.h"
 #include "lib/files.h"
 #include "lib/harness.h"
+#include "lib/json_file.h"
 
 /* Any spread will do where a machine may be busy. */
 #define TINY "--shape 6x5 --dtype f32 --rounds 2 --spread 1e9 "
@@ -15,20 +16,6 @@
 static char *run(const char *environment, int expected, const char *arguments)
 {
     return command_run(environment, expected, harness_text("bench/bncl-bench %s", arguments));
-}
-
-static void release_json(void *object)
-{
-    json_decref(object);
-}
-
-static json_t *json_of(const char *path)
-{
-    json_error_t error;
-    json_t *root = json_load_file(path, 0, &error);
-    if (root == NULL)
-        harness_fail("no JSON, at line %d: %s", error.line, error.text);
-    return harness_hold(root, release_json);
 }
 
 /* Times are times: positive, in order, and libbncl's ratio to itself is 1. */
@@ -53,7 +40,7 @@ static void every_operator_is_timed(void **state)
     const char *output = run("", 0, harness_text(TINY "--no-peers --json %s", path));
     command_said(output, "batch_norm/train/f32/NC/6x5 ");
     command_said(output, "cross_entropy/step/f32/6x5 ");
-    json_t *cases = json_object_get(json_of(path), "cases"), *one;
+    json_t *cases = json_object_get(json_file(path), "cases"), *one;
     size_t i;
     assert_int_equal(json_array_size(cases), 14);
     json_array_foreach(cases, i, one)
@@ -75,7 +62,7 @@ static void launches_are_counted(void **state)
     run("", 0,
         harness_text("--operator sgd --shape 99 --rounds 1 --spread 1e9 --no-peers --json %s",
                      path));
-    json_t *one = json_array_get(json_object_get(json_of(path), "cases"), 0);
+    json_t *one = json_array_get(json_object_get(json_file(path), "cases"), 0);
     assert_int_equal(json_integer_value(json_object_get(one, "launches")), 1);
 }
 
@@ -119,7 +106,7 @@ static void peers_are_asked(void **state)
     const char *output =
         run("", 0, harness_text(TINY "--operator add --python %s --json %s", python, path));
     command_said(output, "PyTorch of our own");
-    json_t *one = json_array_get(json_object_get(json_of(path), "cases"), 0);
+    json_t *one = json_array_get(json_object_get(json_file(path), "cases"), 0);
     double seconds;
     const char *way;
     assert_int_equal(json_unpack(one, "{s:{s:{s:s,s:{s:F}}}}", "timings", "pytorch", "way", &way,

@@ -7,6 +7,7 @@
 #include "lib/device.h"
 #include "lib/files.h"
 #include "lib/harness.h"
+#include "lib/json_file.h"
 
 /* Any spread will do where a machine may be busy. */
 #define TINY "--rounds 1 --spread 1e9 --images 70 "
@@ -14,20 +15,6 @@
 static char *run(int expected, const char *arguments)
 {
     return command_run("", expected, harness_text("bench/mlp %s", arguments));
-}
-
-static void release_json(void *object)
-{
-    json_decref(object);
-}
-
-static json_t *json_of(const char *path)
-{
-    json_error_t error;
-    json_t *root = json_load_file(path, 0, &error);
-    if (root == NULL)
-        harness_fail("no JSON, at line %d: %s", error.line, error.text);
-    return harness_hold(root, release_json);
 }
 
 /* A peer of our own, which says that any number of calls takes a quarter of a second. */
@@ -54,7 +41,7 @@ static void cases_run_beside_a_peer(void **state)
         char *output =
             run(0, harness_text(TINY "--only %s --python %s --json %s", parts[i], python, path));
         command_said(output, "PyTorch of our own");
-        json_t *root = json_of(path), *one = json_array_get(root, 0);
+        json_t *root = json_file(path), *one = json_array_get(root, 0);
         double own, low, high, theirs, ratio;
         const char *name;
         int noisy;
@@ -80,7 +67,7 @@ static void a_missing_peer_is_told(void **state)
     const char *output =
         run(0, harness_text(TINY "--only eval_32 --python /nonexistent/python3 --json %s", path));
     command_said(output, "PyTorch is not here: /nonexistent/python3 cannot be started: No such");
-    json_t *one = json_array_get(json_of(path), 0);
+    json_t *one = json_array_get(json_file(path), 0);
     assert_null(json_object_get(one, "ratio"));
     assert_non_null(json_object_get(one, "libbncl"));
 }

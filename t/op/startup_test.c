@@ -8,11 +8,7 @@
 #include "lib/device.h"
 #include "lib/files.h"
 #include "lib/harness.h"
-
-static void release_json(void *json)
-{
-    json_decref(json);
-}
+#include "lib/json_file.h"
 
 static double number(const json_t *figure, const char *of, const char *name)
 {
@@ -31,9 +27,7 @@ static void both_are_timed(void **state)
                     harness_text("bench/startup --rounds 3 --cold 0 --json %s", path));
     command_said(output, "startup_warm, 3 rounds\n");
     assert_null(strstr(output, "startup_cold"));
-    json_t *file = json_load_file(path, 0, NULL);
-    assert_non_null(file);
-    harness_hold(file, release_json);
+    json_t *file = json_file(path);
     assert_int_equal(json_array_size(file), 1);
     const json_t *figure = json_array_get(file, 0);
     assert_string_equal(json_string_value(json_object_get(figure, "name")), "startup_warm");

@@ -15,6 +15,7 @@
 #include "lib/file_fault.h"
 #include "lib/files.h"
 #include "lib/harness.h"
+#include "lib/json_file.h"
 
 static void release_json(void *object)
 {
@@ -24,12 +25,7 @@ static void release_json(void *object)
 /* The file's events; it must be whole. */
 static json_t *events_of(const char *path)
 {
-    json_error_t error;
-    json_t *root = json_load_file(path, JSON_REJECT_DUPLICATES, &error);
-    if (root == NULL)
-        harness_fail("%s: no JSON, at line %d: %s", path, error.line, error.text);
-    harness_hold(root, release_json);
-    return json_object_get(root, "traceEvents");
+    return json_object_get(json_file(path), "traceEvents");
 }
 
 static bncli_trace_file *open_trace(const char *path)
