@@ -28,6 +28,8 @@
             y[i * y_step] = x[i * x_step];                                                         \
     }
 
+VECTOR_MEMORY(uchar)
+VECTOR_MEMORY(ulong)
 COPY_RUN(copy_run_1, uchar)
 COPY_RUN(copy_run_2, ushort)
 COPY_RUN(copy_run_4, uint)

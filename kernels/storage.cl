@@ -24,9 +24,7 @@
 typedef double storage_t;
 #else
 #define ACC float
-#if defined(DTYPE_F16)
-typedef half storage_t;
-#elif defined(DTYPE_BF16)
+#if defined(DTYPE_F16) || defined(DTYPE_BF16)
 typedef ushort storage_t;
 #else
 typedef float storage_t;
@@ -37,8 +35,8 @@ typedef ACC acc_t;
 #define JOIN_(a, b) a##b
 #define JOIN(a, b) JOIN_(a, b)
 
-/* Vectors of acc_t, of bits and of what comparisons of accv give, and what is written otherwise
-   with one element. CHOOSE is select: b where the condition holds. */
+/* Vectors of acc_t, of storage_t, of bits and of what comparisons of accv give, and what is written
+   otherwise with one element. CHOOSE is select: b where the condition holds. */
 #if VEC == 1
 typedef acc_t accv;
 typedef uint bitsv;
@@ -51,17 +49,50 @@ typedef int condv;
 #else
 typedef JOIN(ACC, VEC) accv;
 typedef JOIN(uint, VEC) bitsv;
+#if defined(DTYPE_F16) || defined(DTYPE_BF16)
+typedef JOIN(ushort, VEC) storagev;
+#else
+typedef accv storagev;
+#endif
 #ifdef DTYPE_F64
 typedef JOIN(long, VEC) condv;
 #else
 typedef JOIN(int, VEC) condv;
 #endif
-#define VLOAD(p) JOIN(vload, VEC)(0, p)
-#define VSTORE(v, p) JOIN(vstore, VEC)(v, 0, p)
 #define ANY(condition) any(condition)
 #define CHOOSE(a, b, condition) select(a, b, condition)
 #define OF_VEC(name) JOIN(name, VEC)
 #endif
+
+/* VLOAD, VSTORE: VEC neighbours at any element, of acc_t and of every `word` that VECTOR_MEMORY is
+   for. A clang's are one access each: of PoCL's vload and vstore, which go in pieces of 16 bytes,
+   its compiler does not always make one. */
+#if VEC == 1
+#define VECTOR_MEMORY(word)
+#elif defined(__clang__)
+#define VECTOR_MEMORY_IN(space, word)                                                              \
+    __attribute__((overloadable)) JOIN(word, VEC) VLOAD(const space word *p)                       \
+    {                                                                                              \
+        typedef JOIN(word, VEC) vector __attribute__((aligned(sizeof(word))));                     \
+        return *(const space vector *)p;                                                           \
+    }                                                                                              \
+    __attribute__((overloadable)) void VSTORE(JOIN(word, VEC) v, space word *p)                    \
+    {                                                                                              \
+        typedef JOIN(word, VEC) vector __attribute__((aligned(sizeof(word))));                     \
+        *(space vector *)p = v;                                                                    \
+    }
+#define VECTOR_MEMORY(word)                                                                        \
+    VECTOR_MEMORY_IN(__global, word)                                                               \
+    VECTOR_MEMORY_IN(__local, word)                                                                \
+    VECTOR_MEMORY_IN(__private, word)
+#else
+#define VLOAD(p) JOIN(vload, VEC)(0, p)
+#define VSTORE(v, p) JOIN(vstore, VEC)(v, 0, p)
+#define VECTOR_MEMORY(word)
+#endif
+VECTOR_MEMORY(ACC)
+VECTOR_MEMORY(ushort)
+VECTOR_MEMORY(uint)
 
 /* Asks for the line of the cache that p lies in, and goes on. */
 #ifdef PREFETCH
@@ -73,44 +104,74 @@ typedef JOIN(int, VEC) condv;
 /* LOAD, STORE: one element of storage_t; LOADV, STOREV: VEC of them; STREAMV: VEC of them, at a
    multiple of their size, past the caches. */
 #if defined(DTYPE_F16)
-#define LOAD(p) vload_half(0, p)
-#define STORE(v, p) vstore_half_rte(v, 0, p)
-#define LOADV(p) OF_VEC(vload_half)(0, p)
-#if VEC == 1
-#define STOREV(v, p) vstore_half_rte(v, 0, p)
-#else
-#define STOREV(v, p) JOIN(JOIN(vstore_half, VEC), _rte)(v, 0, p)
+/* By way of memory whose vectors lie at multiples of their size: PoCL's vload_half16 has been seen
+   to take that for granted. */
+float from_bits(ushort bits)
+{
+    return vload_half(0, (const half *)&bits);
+}
+
+ushort to_bits(float v)
+{
+    ushort bits;
+    vstore_half_rte(v, 0, (half *)&bits);
+    return bits;
+}
+#if VEC > 1
+accv from_bitsv(storagev bits)
+{
+    return OF_VEC(vload_half)(0, (const half *)&bits);
+}
+
+storagev to_bitsv(accv v)
+{
+    storagev bits;
+    JOIN(JOIN(vstore_half, VEC), _rte)(v, 0, (half *)&bits);
+    return bits;
+}
 #endif
-#define STREAMV(v, p) STOREV(v, p)
 #elif defined(DTYPE_BF16)
+float from_bits(ushort bits)
+{
+    return as_float((uint)bits << 16);
+}
+
 /* The upper half of a float's bits. Just over half of the lower one's range rounds up, and half of
    it where that makes the result even; a NaN keeps a bit that says so. */
-uint bf16_bits(float v)
+ushort to_bits(float v)
 {
     const uint bits = as_uint(v);
-    return isnan(v) ? (bits >> 16) | 0x40u : (bits + 0x7FFFu + ((bits >> 16) & 1u)) >> 16;
+    return (ushort)(isnan(v) ? (bits >> 16) | 0x40u
+                             : (bits + 0x7FFFu + ((bits >> 16) & 1u)) >> 16);
 }
-#define LOAD(p) as_float((uint)(*(p)) << 16)
-#define STORE(v, p) (*(p) = (ushort)bf16_bits(v))
+#if VEC > 1
+accv from_bitsv(storagev bits)
+{
+    return OF_VEC(as_float)(OF_VEC(convert_uint)(bits) << 16);
+}
+
+storagev to_bitsv(accv v)
+{
+    const bitsv bits = OF_VEC(as_uint)(v);
+    return OF_VEC(convert_ushort)(
+        select((bits + 0x7FFFu + ((bits >> 16) & 1u)) >> 16, (bits >> 16) | 0x40u, isnan(v)));
+}
+#endif
+#endif
+#if defined(DTYPE_F16) || defined(DTYPE_BF16)
+#define LOAD(p) from_bits(*(p))
+#define STORE(v, p) (*(p) = to_bits(v))
+#else
+#define LOAD(p) (*(p))
+#define STORE(v, p) (*(p) = (v))
+#define from_bitsv(v) (v)
+#define to_bitsv(v) (v)
+#endif
 #if VEC == 1
 #define LOADV(p) LOAD(p)
 #define STOREV(v, p) STORE(v, p)
 #else
-bitsv bf16_bitsv(accv v)
-{
-    const bitsv bits = OF_VEC(as_uint)(v);
-    return select((bits + 0x7FFFu + ((bits >> 16) & 1u)) >> 16, (bits >> 16) | 0x40u, isnan(v));
-}
-#define LOADV(p) OF_VEC(as_float)(OF_VEC(convert_uint)(VLOAD(p)) << 16)
-#define STOREV(v, p) VSTORE(OF_VEC(convert_ushort)(bf16_bitsv(v)), p)
-#define STREAMV(v, p)                                                                              \
-    __builtin_nontemporal_store(OF_VEC(convert_ushort)(bf16_bitsv(v)),                             \
-                                (__global JOIN(ushort, VEC) *)(p))
-#endif
-#else
-#define LOAD(p) (*(p))
-#define STORE(v, p) (*(p) = (v))
-#define LOADV(p) VLOAD(p)
-#define STOREV(v, p) VSTORE(v, p)
-#define STREAMV(v, p) __builtin_nontemporal_store(v, (__global accv *)(p))
+#define LOADV(p) from_bitsv(VLOAD(p))
+#define STOREV(v, p) VSTORE(to_bitsv(v), p)
+#define STREAMV(v, p) __builtin_nontemporal_store(to_bitsv(v), (__global storagev *)(p))
 #endif

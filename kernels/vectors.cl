@@ -1,6 +1,20 @@
 /* Vectors of which memory may hold only the first elements, since a line, or a tensor, ends within
    them; see storage.cl. */
 
+/* Such vectors are copied element by element to memory of their own, or from there: one masked
+   instruction of a processor that has those, as clang makes of a loop that it is told to. */
+#if VEC > 1
+#ifdef __clang__
+#define AT_ONCE _Pragma("clang loop vectorize_width(VEC) unroll(disable)")
+#else
+#define AT_ONCE
+#endif
+#define READ_SOME(part, p, have)                                                                   \
+    AT_ONCE for (uint i = 0; i < VEC; ++i) (part)[i] = i < (have) ? (p)[i] : 0
+#define WRITE_SOME(p, part, have)                                                                  \
+    AT_ONCE for (uint i = 0; i < VEC; ++i) if (i < (have)) (p)[i] = (part)[i]
+#endif
+
 /* The first min(have, VEC) elements from p on; zeros after them. */
 accv load_some(__global const storage_t *p, uint have)
 {
@@ -9,10 +23,9 @@ accv load_some(__global const storage_t *p, uint have)
 #else
     if (have >= VEC)
         return LOADV(p);
-    acc_t part[VEC];
-    for (uint i = 0; i < VEC; ++i)
-        part[i] = i < have ? LOAD(p + i) : (acc_t)0;
-    return VLOAD(part);
+    storage_t part[VEC];
+    READ_SOME(part, p, have);
+    return LOADV(part);
 #endif
 }
 
@@ -27,11 +40,9 @@ void store_some(accv v, __global storage_t *p, uint have)
         STOREV(v, p);
         return;
     }
-    acc_t part[VEC];
-    VSTORE(v, part);
-    for (uint i = 0; i < VEC; ++i)
-        if (i < have)
-            STORE(part[i], p + i);
+    storage_t part[VEC];
+    STOREV(v, part);
+    WRITE_SOME(p, part, have);
 #endif
 }
 
@@ -57,8 +68,7 @@ accv acc_load_some(__global const acc_t *p, uint have)
     if (have >= VEC)
         return VLOAD(p);
     acc_t part[VEC];
-    for (uint i = 0; i < VEC; ++i)
-        part[i] = i < have ? p[i] : (acc_t)0;
+    READ_SOME(part, p, have);
     return VLOAD(part);
 #endif
 }
@@ -75,9 +85,7 @@ void acc_store_some(accv v, __global acc_t *p, uint have)
     }
     acc_t part[VEC];
     VSTORE(v, part);
-    for (uint i = 0; i < VEC; ++i)
-        if (i < have)
-            p[i] = part[i];
+    WRITE_SOME(p, part, have);
 #endif
 }
 
@@ -85,9 +93,11 @@ void acc_store_some(accv v, __global acc_t *p, uint have)
 accv round_to_storage(accv v)
 {
 #if defined(DTYPE_F16) || defined(DTYPE_BF16)
-    ushort stored[VEC];
-    STOREV(v, (storage_t *)stored);
-    return LOADV((const storage_t *)stored);
+#if VEC == 1
+    return from_bits(to_bits(v));
+#else
+    return from_bitsv(to_bitsv(v));
+#endif
 #else
     return v;
 #endif
