@@ -6,10 +6,11 @@
 #include "runtime/context.h"
 #include "tensor/dtype.h"
 
-#define MACROS 8           /* at most: dtype, what a prepare_ adds, activation */
-#define LONG_LINE 256      /* elements */
-#define TINY 65536         /* bytes of x that one compute unit is through with sooner than two */
-#define ROWS_TOGETHER 4096 /* elements */
+#define MACROS 8            /* at most: dtype, what a prepare_ adds, activation */
+#define LONG_LINE 256       /* elements */
+#define TINY 65536          /* bytes of x that one compute unit is through with sooner than two */
+#define ROWS_TOGETHER 16384 /* elements */
+#define STREAM_GROUP 64     /* work-items */
 
 /* What a step of a plan with an activation has to do with its mask. */
 typedef enum mask_role { NO_MASK, WRITES_MASK, READS_MASK } mask_role;
@@ -60,10 +61,15 @@ static void add_macro(step_build *build, const char *name, unsigned value)
 
 /* Devices that are the host's own processor have caches that can be spoken to. Results that none of
    them will keep go past them, as a line is read before it is written else. */
-static void add_stream(const bncl_batch_norm *plan, step_build *build)
+static bool streams(const bncl_batch_norm *plan)
 {
     const bncli_device_facts *facts = bncli_context_facts(plan->context);
-    if (facts->runs_native && bytes_of_x(plan) >= facts->cache_bytes / 2)
+    return facts->runs_native && bytes_of_x(plan) >= facts->cache_bytes / 2;
+}
+
+static void add_stream(const bncl_batch_norm *plan, step_build *build)
+{
+    if (streams(plan))
         add_macro(build, "STREAM", 1);
 }
 
@@ -131,17 +137,25 @@ static void prepare_tiles_rows(const bncl_batch_norm *plan, step_build *build)
                                {t->block_group, 1}};
 }
 
+/* Vectors of channels that a work-item takes whole: fewer where not all compute units had work. */
+static unsigned vectors_of_rows(const bncl_batch_norm *plan, unsigned vector)
+{
+    const size_t channels = plan->geometry.channels;
+    unsigned vectors = vectors_for(plan->tuning.vectors, vector, channels);
+    while (vectors > 1 && blocks(channels, (size_t)vector * vectors) <
+                              bncli_context_facts(plan->context)->compute_units)
+        vectors /= 2;
+    return vectors;
+}
+
 /* Channels of NC and NLC whole: a work-item. */
 static void prepare_whole_rows(const bncl_batch_norm *plan, step_build *build)
 {
     const bncli_tuning *t = &plan->tuning;
-    const bncli_device_facts *facts = bncli_context_facts(plan->context);
     const size_t channels = plan->geometry.channels;
-    unsigned vector = vector_for(t->vector, channels);
-    unsigned vectors = vectors_for(t->vectors, vector, channels);
-    while (vectors > 1 && blocks(channels, (size_t)vector * vectors) < facts->compute_units)
-        vectors /= 2;
-    vectors = whole_vectors(plan, vector, vectors, channels);
+    const unsigned vector = vector_for(t->vector, channels);
+    const unsigned vectors =
+        whole_vectors(plan, vector, vectors_of_rows(plan, vector), channels);
     add_macro(build, "VEC", vector);
     add_macro(build, "CHANNEL_VECTORS", vectors);
     add_macro(build, "LINE_VECTORS", vectors);
@@ -184,38 +198,48 @@ static share share_of(const bncli_tuning *t, mask_role mask, size_t length)
    `lines` of them. Neighbouring work-items take neighbouring memory: along the line while it
    lasts. */
 static void prepare_lines(const bncl_batch_norm *plan, step_build *build, unsigned lines,
-                          size_t channels, size_t length)
+                          unsigned group, size_t channels, size_t length)
 {
-    const bncli_tuning *t = &plan->tuning;
-    const share item = share_of(t, build->mask, length);
+    const share item = share_of(&plan->tuning, build->mask, length);
     add_macro(build, "VEC", item.vector);
     add_macro(build, "LINE_VECTORS", item.vectors);
     add_macro(build, "LINES", lines);
     add_macro(build, "CHANNELS_INNERMOST", plan->geometry.inner == 1);
     add_stream(plan, build);
     size_t across = blocks(length, (size_t)item.vector * item.vectors);
-    unsigned wide = vector_for(t->group, across);
-    unsigned deep = channels > 1 ? vector_for(t->group / wide, channels) : 1;
+    unsigned wide = vector_for(group, across);
+    unsigned deep = channels > 1 ? vector_for(group / wide, channels) : 1;
     build->grid = (bncli_grid){{across, channels, blocks(plan->geometry.outer, lines)},
-                               {wide, deep, t->group / wide / deep}};
+                               {wide, deep, group / wide / deep}};
 }
 
-/* NCL: a line is a channel's run; long ones stand for themselves. */
+/* NCL: a line is a channel's run; long ones stand for themselves, and so do those of a tensor that
+   is so large that it had better be walked from end to end. */
 static void prepare_apply_inner(const bncl_batch_norm *plan, step_build *build)
 {
+    const bncli_tuning *t = &plan->tuning;
     const bncli_geometry *g = &plan->geometry;
-    const unsigned lines = g->inner >= LONG_LINE ? 1 : plan->tuning.lines;
-    prepare_lines(plan, build, lines, g->channels, g->inner);
+    const unsigned lines = g->inner >= LONG_LINE || streams(plan) ? 1 : t->lines;
+    prepare_lines(plan, build, lines, t->group, g->channels, g->inner);
 }
 
 /* NC and NLC: a line is a row. Work-items that are neighbours take the same rows: of long rows
-   fewer, so that together they stay within memory that a first cache holds. */
+   fewer, so that together they stay within memory that a second cache holds. Where memory sets the
+   pace, a work-group walks through its rows from end to end, many of them. */
 static void prepare_apply_rows(const bncl_batch_norm *plan, step_build *build)
 {
-    unsigned lines = plan->tuning.lines;
-    while (lines > 1 && lines * plan->geometry.channels > ROWS_TOGETHER)
+    const bncli_tuning *t = &plan->tuning;
+    const size_t channels = plan->geometry.channels;
+    unsigned lines = t->lines, group = t->group;
+    while (lines > 1 && lines * channels > ROWS_TOGETHER)
         lines /= 2;
-    prepare_lines(plan, build, lines, 1, plan->geometry.channels);
+    if (streams(plan) && channels > (size_t)t->vector * t->vectors) {
+        lines = 1;
+        while (group < STREAM_GROUP &&
+               group < bncli_context_facts(plan->context)->max_work_group / 2)
+            group *= 2;
+    }
+    prepare_lines(plan, build, lines, group, 1, channels);
 }
 
 /* The two families: channels with neighbours of their own, and channels innermost. */
@@ -309,15 +333,18 @@ static bool is_small(const bncl_batch_norm *plan)
 }
 
 /* Whether all of training is one launch: where what a work-group takes at once, a channel of NCL,
-   or a vector of channels of NC and NLC for each of its work-items, is so small that x and dy
-   stay in a cache, and there are enough of them for all compute units, or x is small. */
+   or the channels that each of its work-items has of NC and NLC, is so small that x and dy stay in
+   a cache, and there are enough of them for all compute units, or x is small. */
 static bool takes_whole(const bncl_batch_norm *plan)
 {
     const bncli_tuning *t = &plan->tuning;
     const bncli_geometry *g = &plan->geometry;
-    const bool rows = g->inner == 1;
-    const size_t together = rows ? (size_t)vector_for(t->vector, g->channels) * t->block_group : 1;
-    const size_t groups = rows ? blocks(g->channels, together * t->vectors) : g->channels;
+    size_t together = 1, groups = g->channels;
+    if (g->inner == 1) {
+        const unsigned vector = vector_for(t->vector, g->channels);
+        together = (size_t)vector * vectors_of_rows(plan, vector) * t->block_group;
+        groups = blocks(g->channels, together);
+    }
     return g->count * together * bncl_dtype_size(plan->dtype) <= t->whole * (size_t)1024 &&
            (groups >= bncli_context_facts(plan->context)->compute_units || is_small(plan));
 }
