@@ -6,7 +6,7 @@
 #include "runtime/context.h"
 #include "tensor/dtype.h"
 
-#define MACROS 8            /* at most: dtype, what a prepare_ adds, activation */
+#define MACROS 12           /* more than a dtype, what a prepare_ adds and an activation are */
 #define LONG_LINE 256       /* elements */
 #define TINY 65536          /* bytes of x that one compute unit is through with sooner than two */
 #define ROWS_TOGETHER 16384 /* elements */
@@ -52,6 +52,13 @@ static unsigned vectors_for(unsigned tuned, unsigned vector, size_t length)
 static size_t bytes_of_x(const bncl_batch_norm *plan)
 {
     return plan->geometry.total * bncl_dtype_size(plan->dtype);
+}
+
+/* Work-items of a group along its last dimension, `items` at most: a GPU may allow 64 there, and
+   1024 along the others, which tunings keep to. */
+static unsigned along_last(const bncl_batch_norm *plan, unsigned items)
+{
+    return vector_for(items, bncli_context_facts(plan->context)->max_items[2]);
 }
 
 static void add_macro(step_build *build, const char *name, unsigned value)
@@ -118,7 +125,7 @@ static void prepare_whole_inner(const bncl_batch_norm *plan, step_build *build)
     add_prefetch(plan, build);
     add_macro(build, "LINE_VECTORS", whole_vectors(plan, t->vector, t->vectors, inner));
     add_stream(plan, build);
-    const unsigned alone = t->lane_items * tiles == 1 ? t->group : 1;
+    const unsigned alone = t->lane_items * tiles == 1 ? along_last(plan, t->group) : 1;
     build->grid = (bncli_grid){{t->lane_items, tiles, plan->geometry.channels},
                                {t->lane_items, tiles, alone}};
 }
@@ -154,8 +161,7 @@ static void prepare_whole_rows(const bncl_batch_norm *plan, step_build *build)
     const bncli_tuning *t = &plan->tuning;
     const size_t channels = plan->geometry.channels;
     const unsigned vector = vector_for(t->vector, channels);
-    const unsigned vectors =
-        whole_vectors(plan, vector, vectors_of_rows(plan, vector), channels);
+    const unsigned vectors = whole_vectors(plan, vector, vectors_of_rows(plan, vector), channels);
     add_macro(build, "VEC", vector);
     add_macro(build, "CHANNEL_VECTORS", vectors);
     add_macro(build, "LINE_VECTORS", vectors);
@@ -210,7 +216,14 @@ static void prepare_lines(const bncl_batch_norm *plan, step_build *build, unsign
     unsigned wide = vector_for(group, across);
     unsigned deep = channels > 1 ? vector_for(group / wide, channels) : 1;
     build->grid = (bncli_grid){{across, channels, blocks(plan->geometry.outer, lines)},
-                               {wide, deep, group / wide / deep}};
+                               {wide, deep, along_last(plan, group / wide / deep)}};
+}
+
+/* Work-items of a group along its first dimension, or in all: `items` at most. */
+static unsigned group_for(const bncl_batch_norm *plan, unsigned items)
+{
+    const bncli_device_facts *facts = bncli_context_facts(plan->context);
+    return vector_for(vector_for(items, facts->max_work_group), facts->max_items[0]);
 }
 
 /* NCL: a line is a channel's run; long ones stand for themselves, and so do those of a tensor that
@@ -235,9 +248,8 @@ static void prepare_apply_rows(const bncl_batch_norm *plan, step_build *build)
         lines /= 2;
     if (streams(plan) && channels > (size_t)t->vector * t->vectors) {
         lines = 1;
-        while (group < STREAM_GROUP &&
-               group < bncli_context_facts(plan->context)->max_work_group / 2)
-            group *= 2;
+        if (group < STREAM_GROUP)
+            group = group_for(plan, STREAM_GROUP);
     }
     prepare_lines(plan, build, lines, group, 1, channels);
 }

@@ -133,7 +133,7 @@ bncl_status bncli_device_facts_of(cl_device_id device, bncli_device_facts *out, 
         return status;
     *out = (bncli_device_facts){.native_vector = native_vector,
                                 .max_work_group = group,
-                                .max_items = {items[0], items[1]},
+                                .max_items = {items[0], items[1], items[2]},
                                 .local_bytes = local,
                                 .max_allocation = allocation,
                                 .cache_bytes = cache,

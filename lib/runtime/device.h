@@ -12,7 +12,7 @@ typedef struct bncli_device_facts {
     uint32_t native_vector; /* floats of a register that one work-item uses; 1 where the device puts
                                neighbouring work-items into one */
     size_t max_work_group;  /* work-items */
-    size_t max_items[2];    /* of a work-group, along dimensions 0 and 1 */
+    size_t max_items[3];    /* of a work-group, along each dimension */
     uint64_t local_bytes;   /* of a work-group */
     uint64_t max_allocation; /* bytes of one buffer */
     uint64_t cache_bytes;    /* of its largest cache; 0 where it has none */
