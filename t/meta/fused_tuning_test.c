@@ -36,6 +36,10 @@ static void fused(void **state)
     device *d = device_of(state);
     for (size_t i = 0; i < (d->small ? 2 : sizeof shapes / sizeof shapes[0]); ++i)
         for (int kind = 1; kind < BNCL_ACTIVATION_COUNT; ++kind) {
+            /* every activation on the first two, in turn on the others: each pair is a program for
+               every tuning, of which cold drivers compile one a second */
+            if (i >= 2 && i % (BNCL_ACTIVATION_COUNT - 1) != (size_t)kind - 1)
+                continue;
             fused_case c = {.norm = batch_norm_case_make(shapes[i].layout, shapes[i].samples,
                                                          shapes[i].channels, shapes[i].positions),
                             .activation = {.kind = (bncl_activation_kind)kind,
@@ -44,7 +48,7 @@ static void fused(void **state)
                                            .max = 0.7},
                             .residual = true,
                             .train = (i + (size_t)kind) % 2 == 0};
-            c.norm.dtype = kind == 2 && i % 2 == 1 ? BNCL_BF16 : BNCL_F32;
+            c.norm.dtype = kind == 2 && (i == 1 || i == 4) ? BNCL_BF16 : BNCL_F32;
             const fused_data data = fused_data_make(&c);
             tune(NULL);
             const fused_output own = fused_run(d, &c, &data);
