@@ -200,6 +200,11 @@ t_op_graph_profile_test_LDADD = $(LDADD) $(OPENCL_LIBS) $(JANSSON_LIBS) -ldl
 t_op_trace_test_SOURCES = t/op/trace_test.c $(traced)
 t_op_trace_test_CPPFLAGS = $(AM_CPPFLAGS) $(OPENCL_CFLAGS) $(JANSSON_CFLAGS)
 t_op_trace_test_LDADD = $(LDADD) $(OPENCL_LIBS) $(JANSSON_LIBS) -ldl
+# A tuning in a file, by the launches that follow from it.
+device_tests += t/meta/kept_tuning_test
+t_meta_kept_tuning_test_SOURCES = t/meta/kept_tuning_test.c t/lib/launch_log.c t/lib/launch_log.h
+t_meta_kept_tuning_test_CPPFLAGS = $(AM_CPPFLAGS) $(OPENCL_CFLAGS)
+t_meta_kept_tuning_test_LDADD = $(LDADD) $(OPENCL_LIBS) -ldl
 
 clblast_tests += t/op/graph_batch_test t/op/graph_gradient_test t/op/graph_profile_test \
 	t/op/graph_training_test t/op/linear_test t/op/pytorch_stack_test t/op/trace_test
