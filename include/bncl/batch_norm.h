@@ -81,7 +81,12 @@ BNCL_API size_t bncl_batch_norm_mask_bytes(const bncl_batch_norm *plan);
    x, y and residual may have strides, each its own: padding between rows or samples, a slice of the
    channels. The fastest dim must be dense, and dims before the channel's must lie evenly, as in one
    dim of them all; of others bncl_copy (elementwise.h) makes such tensors. y may be x itself (in
-   place), which a later backward call then lacks, or residual; else they must not overlap. */
+   place), which a later backward call then lacks, or residual; else they must not overlap.
+
+   Of the tensors of [C] an output may be the same tensor as an input, next_mean as running_mean or
+   gamma: channel by channel, what is read is read before anything is written. Such that overlap
+   otherwise, a channel of one upon another channel of the other, must not be given: that is not
+   looked for, and the results are undefined. So it is with backward's. */
 typedef struct bncl_batch_norm_forward {
     bncl_tensor x;            /* in */
     bncl_tensor y;            /* out */
