@@ -5,8 +5,12 @@
             everything else: float, but double for f64. f16 and bf16 are storage only: they are
             read exactly, and written with one rounding to nearest even.
    VEC      elements of a vector: 1, 2, 4, 8, 16. Only who computes what depends on it.
-   STREAM   defined where results go past the caches: for a clang that compiles for a processor.
-   PREFETCH defined where memory is asked for before it is read, likewise. */
+   STREAM   defined where results go past the caches, with PROCESSOR.
+   PROCESSOR defined where the device is the host's own processor: what only a clang that compiles
+            for one knows may be used then. All other compilers get plain OpenCL C. */
+#if defined(PROCESSOR) && !defined(__clang__)
+#undef PROCESSOR
+#endif
 #ifndef VEC
 #define VEC 1
 #endif
@@ -65,11 +69,11 @@ typedef JOIN(int, VEC) condv;
 #endif
 
 /* VLOAD, VSTORE: VEC neighbours at any element, of acc_t and of every `word` that VECTOR_MEMORY is
-   for. A clang's are one access each: of PoCL's vload and vstore, which go in pieces of 16 bytes,
-   its compiler does not always make one. */
+   for. A processor's are one access each: of PoCL's vload and vstore, which go in pieces of 16
+   bytes, its compiler does not always make one. */
 #if VEC == 1
 #define VECTOR_MEMORY(word)
-#elif defined(__clang__)
+#elif defined(PROCESSOR)
 #define VECTOR_MEMORY_IN(space, word)                                                              \
     __attribute__((overloadable)) JOIN(word, VEC) VLOAD(const space word *p)                       \
     {                                                                                              \
@@ -95,7 +99,7 @@ VECTOR_MEMORY(ushort)
 VECTOR_MEMORY(uint)
 
 /* Asks for the line of the cache that p lies in, and goes on. */
-#ifdef PREFETCH
+#ifdef PROCESSOR
 #define ASK_FOR(p) __builtin_prefetch((const void *)(ulong)(p))
 #else
 #define ASK_FOR(p)

@@ -103,7 +103,7 @@ INLINE void tile_next(tile_cursor *c, tile_place t)
 INLINE void tile_ask_for(__global const storage_t *x, ulong outer, tile_place t,
                          const tile_cursor *c)
 {
-#ifdef PREFETCH
+#ifdef PROCESSOR
     __global const storage_t *row = x + c->n * outer;
 #pragma unroll
     for (uint u = 0; u < ITEM_VECTORS; ++u) {

@@ -2,9 +2,10 @@
    them; see storage.cl. */
 
 /* Such vectors are copied element by element to memory of their own, or from there: one masked
-   instruction of a processor that has those, as clang makes of a loop that it is told to. */
+   instruction of a processor that has those, as clang makes of a loop that it is told to. (Not of
+   a simulator, which knows no masked instructions.) */
 #if VEC > 1
-#ifdef __clang__
+#ifdef PROCESSOR
 #define AT_ONCE _Pragma("clang loop vectorize_width(VEC) unroll(disable)")
 #else
 #define AT_ONCE

@@ -80,13 +80,6 @@ static void add_stream(const bncl_batch_norm *plan, step_build *build)
         add_macro(build, "STREAM", 1);
 }
 
-/* Tiles whose lines lie apart: the next is asked for while one is read. */
-static void add_prefetch(const bncl_batch_norm *plan, step_build *build)
-{
-    if (bncli_context_facts(plan->context)->runs_native)
-        add_macro(build, "PREFETCH", 1);
-}
-
 /* Vectors of a line that a work-item takes at once: one that writes a mask owns whole bytes of it,
    8 elements at least, or the line. */
 static unsigned whole_vectors(const bncl_batch_norm *plan, unsigned vector, unsigned vectors,
@@ -105,7 +98,6 @@ static void prepare_tiles_inner(const bncl_batch_norm *plan, step_build *build)
     add_macro(build, "VEC", t->vector);
     add_macro(build, "LANE_ITEMS", t->lane_items);
     add_macro(build, "TILES_PER_GROUP", tiles);
-    add_prefetch(plan, build);
     build->grid = (bncli_grid){{t->lane_items, plan->tiles * plan->geometry.channels},
                                {t->lane_items, tiles}};
 }
@@ -122,7 +114,6 @@ static void prepare_whole_inner(const bncl_batch_norm *plan, step_build *build)
     add_macro(build, "VEC", t->vector);
     add_macro(build, "LANE_ITEMS", t->lane_items);
     add_macro(build, "TILES_PER_GROUP", tiles);
-    add_prefetch(plan, build);
     add_macro(build, "LINE_VECTORS", whole_vectors(plan, t->vector, t->vectors, inner));
     add_stream(plan, build);
     const unsigned alone = t->lane_items * tiles == 1 ? along_last(plan, t->group) : 1;
@@ -139,7 +130,6 @@ static void prepare_tiles_rows(const bncl_batch_norm *plan, step_build *build)
     unsigned vectors = vectors_for(t->vectors, vector, channels);
     add_macro(build, "VEC", vector);
     add_macro(build, "CHANNEL_VECTORS", vectors);
-    add_prefetch(plan, build);
     build->grid = (bncli_grid){{blocks(channels, (size_t)vector * vectors), plan->tiles},
                                {t->block_group, 1}};
 }
@@ -167,7 +157,6 @@ static void prepare_whole_rows(const bncl_batch_norm *plan, step_build *build)
     add_macro(build, "LINE_VECTORS", vectors);
     add_macro(build, "CHANNELS_INNERMOST", 1);
     add_stream(plan, build);
-    add_prefetch(plan, build);
     const size_t items = blocks(channels, (size_t)vector * vectors);
     const unsigned group = bytes_of_x(plan) <= TINY ? vector_for(t->group, items) : 1;
     build->grid = (bncli_grid){{items, 1}, {group > t->block_group ? group : t->block_group, 1}};

@@ -104,10 +104,12 @@ static bncl_status open_programs(bncl_context *context, void **place, programs *
 }
 
 /* No option that changes arithmetic: what is promised bit by bit rests on plain IEEE operations. */
-static bncl_status write_options(const bncli_macro *macros, size_t count, char *out,
-                                 bncl_error *err)
+static bncl_status write_options(const bncl_context *context, const bncli_macro *macros,
+                                 size_t count, char *out, bncl_error *err)
 {
-    size_t used = (size_t)snprintf(out, OPTIONS_SIZE, "-cl-std=CL1.2");
+    const bool processor = bncli_context_facts(context)->runs_native;
+    size_t used = (size_t)snprintf(out, OPTIONS_SIZE, "-cl-std=CL1.2%s",
+                                   processor ? " -D PROCESSOR=1" : "");
     for (size_t i = 0; i < count && used < OPTIONS_SIZE; ++i)
         used += (size_t)snprintf(out + used, OPTIONS_SIZE - used, " -D %s=%u", macros[i].name,
                                  macros[i].value);
@@ -225,7 +227,7 @@ bncl_status bncli_kernel_build(bncl_context *context, const char *kernel, const 
     if (row == NULL)
         return bncli_fail(err, BNCL_ERROR_ARGUMENT, "there is no kernel %s", kernel);
     char options[OPTIONS_SIZE];
-    bncl_status status = write_options(macros, count, options, err);
+    bncl_status status = write_options(context, macros, count, options, err);
     if (status != BNCL_OK)
         return status;
     programs *all = NULL;

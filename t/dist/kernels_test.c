@@ -26,7 +26,9 @@ static bncli_program *build(const device *d, const char *name, const char *const
                             size_t count, const char *options, char *said, size_t size)
 {
     char with_errors[256];
-    snprintf(with_errors, sizeof with_errors, "-cl-std=CL1.2 -Werror %s", options);
+    const bool processor = bncli_context_facts(d->context)->runs_native;
+    snprintf(with_errors, sizeof with_errors, "-cl-std=CL1.2 -Werror %s %s",
+             processor ? "-D PROCESSOR=1 -D STREAM=1" : "", options);
     bncli_program *program = NULL;
     bncl_error err = {""};
     if (bncli_program_create(d->context, name, pieces, count, with_errors, &program, &err) !=
