@@ -23,17 +23,18 @@ __kernel void batch_norm_backward_rows(__global const storage_t *x, ulong x_at, 
     const uint first_row = tile * TILE;
     const uint rows = min((uint)TILE, count - first_row);
     rows_operands o;
-    o.x = x + x_at + first_row * x_outer + first_channel * x_channel;
-    o.dy = dy + dy_at + first_row * dy_outer + first_channel * dy_channel;
+    o.x = x + x_at + first_channel * x_channel;
+    o.dy = dy + dy_at + first_channel * dy_channel;
     o.x_outer = x_outer;
     o.dy_outer = dy_outer;
     o.mask.bytes = mask_line_bytes(channels);
-    o.mask.line = mask + mask_at + first_row * (size_t)o.mask.bytes;
+    o.mask.line = mask + mask_at;
     o.mask.at = first_channel;
     o.mask.slope = slope;
     o.mean_hi = mean_hi + mean_hi_at + first_channel;
     o.mean_lo = mean_lo + mean_lo_at + first_channel;
     o.has_lo = has_lo;
+    rows_advance(&o, first_row);
     rows_sums_of(&o, rows, channels - first_channel,
                  partial + partial_at + (size_t)tile * channels + first_channel,
                  (size_t)tiles * channels);

@@ -40,9 +40,7 @@ __kernel void batch_norm_backward_whole_rows(
     partial += partial_at + first;
     for (uint tile = 0; tile < tiles; ++tile) {
         rows_operands part = o;
-        part.x += (size_t)tile * TILE * x_outer;
-        part.dy += (size_t)tile * TILE * dy_outer;
-        part.mask.line += (size_t)tile * TILE * o.mask.bytes;
+        rows_advance(&part, (size_t)tile * TILE);
         rows_sums_of(&part, min((uint)TILE, count - tile * TILE), channels - first,
                      partial + (size_t)tile * channels, (size_t)tiles * channels);
     }
@@ -65,8 +63,10 @@ __kernel void batch_norm_backward_whole_rows(
         return;
     dx += dx_at + first * dx_channel;
     dresidual += dresidual_at + first * dresidual_channel;
-    for (uint line = 0; line < count; ++line)
+    for (uint line = 0; line < count; ++line) {
+        rows_ask_for(&o, line + ROWS_AGAIN);
         gradient_part(o.x + line * x_outer, o.dy + line * dy_outer, dx + line * dx_outer,
                       dresidual + line * dresidual_outer,
                       o.mask.line + line * (size_t)o.mask.bytes, first, channels, k, flags, slope);
+    }
 }

@@ -54,8 +54,10 @@ __kernel void batch_norm_forward_whole_rows(
         channel_keep(all, invstd, &memory, flags, count, keep, take, have);
     }
     const normalize_options options = {flags, low, high};
-    for (uint line = 0; line < count; ++line)
+    for (uint line = 0; line < count; ++line) {
+        row_ask_for(x + (line + ROWS_AGAIN) * x_outer);
         normalize_part(x + line * x_outer, y + line * y_outer, residual + line * residual_outer,
                        mask + (size_t)line * mask_line_bytes(channels), first, channels, k,
                        options);
+    }
 }

@@ -58,6 +58,18 @@ INLINE void row_add(accv sum[CHANNEL_VECTORS], accv held[MOMENT_LEAF][CHANNEL_VE
     }
 }
 
+/* Asks for a row that the item will soon read again, in the whole of its channels' second pass: of
+   a large tensor, whose rows wait in the last cache, if in any. */
+#define ROWS_AGAIN 8
+INLINE void row_ask_for(__global const storage_t *row)
+{
+#ifdef STREAM
+#pragma unroll
+    for (uint u = 0; u < CHANNEL_VECTORS; ++u)
+        ASK_FOR(row + u * VEC);
+#endif
+}
+
 /* The first means of a leaf's channels: all of a row's vectors before the next row, since that is
    how they lie in memory. */
 INLINE void leaf_centers(accv center[CHANNEL_VECTORS], accv held[MOMENT_LEAF][CHANNEL_VECTORS],

@@ -3,7 +3,9 @@
    rows_moments.cl.
 
    Leaf: 16 rows; in it rows r = k (mod 4) add in order to chain k. All chains of a tile add in
-   order as sums of two floats: at most three roundings of a plain sum are left in a tile's. */
+   order as sums of two floats: at most three roundings of a plain sum are left in a tile's. One
+   chain is made after the other, so that its sums stay in registers: rows are read in the order
+   0 4 8 12 1 5 ... */
 #ifndef CHANNEL_VECTORS
 #define CHANNEL_VECTORS 1
 #endif
@@ -59,6 +61,14 @@ typedef struct {
     uint has_lo;
 } rows_operands;
 
+/* Goes to the row that lies `rows` further. */
+INLINE void rows_advance(rows_operands *o, size_t rows)
+{
+    o->x += rows * o->x_outer;
+    o->dy += rows * o->dy_outer;
+    o->mask.line += rows * o->mask.bytes;
+}
+
 /* Adds the item's channels of row r of the tile, and asks for those of a later one, which may lie
    behind the tensors: asking reads nothing. */
 INLINE void row_collect(chain_sums sums[CHANNEL_VECTORS], const rows_operands *o, uint r, uint have,
@@ -78,6 +88,13 @@ INLINE void row_collect(chain_sums sums[CHANNEL_VECTORS], const rows_operands *o
     }
 }
 
+/* row_ask_for of x and dy. */
+INLINE void rows_ask_for(const rows_operands *o, uint row)
+{
+    row_ask_for(o->x + row * o->x_outer);
+    row_ask_for(o->dy + row * o->dy_outer);
+}
+
 /* partial is where the item's first channel begins in row 0 of the tile's; `have` channels are left
    from there on. */
 INLINE void rows_sums_of(const rows_operands *o, uint rows, uint have, __global acc_t *partial,
@@ -95,25 +112,24 @@ INLINE void rows_sums_of(const rows_operands *o, uint rows, uint have, __global 
         all[u].s.hi = all[u].s.lo = all[u].q.hi = all[u].q.lo = 0.0f;
     }
     for (uint first = 0; first < rows; first += CHAINS_LEAF) {
-        chain_sums chain[4][CHANNEL_VECTORS];
-#pragma unroll
-        for (uint k = 0; k < 4; ++k)
+        const uint end = min(rows, first + CHAINS_LEAF);
+        for (uint k = 0; k < 4; ++k) {
+            chain_sums chain[CHANNEL_VECTORS];
 #pragma unroll
             for (uint u = 0; u < CHANNEL_VECTORS; ++u)
-                chain[k][u].s = chain[k][u].q = 0.0f;
-        const uint end = min(rows, first + CHAINS_LEAF);
-        for (uint r = first; r < end; r += 4)
+                chain[u].s = chain[u].q = 0.0f;
+#if VEC == 1 /* an item that is one lane of many has several loads under way */
 #pragma unroll
-            for (uint k = 0; k < 4; ++k) {
-                if (r + k >= end)
+#endif
+            for (uint step = 0; step < CHAINS_LEAF / 4; ++step) {
+                if (first + 4 * step + k >= end)
                     break;
-                row_collect(chain[k], o, r + k, have, mean);
+                row_collect(chain, o, first + 4 * step + k, have, mean);
             }
 #pragma unroll
-        for (uint u = 0; u < CHANNEL_VECTORS; ++u)
-#pragma unroll
-            for (uint k = 0; k < 4; ++k)
-                all[u] = tile_collect(all[u], chain[k][u]);
+            for (uint u = 0; u < CHANNEL_VECTORS; ++u)
+                all[u] = tile_collect(all[u], chain[u]);
+        }
     }
 #pragma unroll
     for (uint u = 0; u < CHANNEL_VECTORS; ++u) {
