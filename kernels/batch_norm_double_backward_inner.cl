@@ -84,9 +84,10 @@ __kernel void batch_norm_double_backward_inner(
     tile_cursor at;
     sums_begin(&sums);
     tile_begin(&at, t);
-    for (uint first = 0; first < STEPS; first += CHAIN) {
+    const uint steps = STEPS_OF(t);
+    for (uint first = 0; first < steps; first += CHAIN) {
         chains_begin(&chains);
-        for (uint step = 0; step < CHAIN; ++step, tile_next(&at, t)) {
+        for (uint step = first; step < first + CHAIN && step < steps; ++step, tile_next(&at, t)) {
             tile_step(h, x, x_outer, t, &at, 0.0f);
             tile_step(g, dy, dy_outer, t, &at, 0.0f);
             tile_step(v, ddx, ddx_outer, t, &at, 0.0f);
