@@ -307,9 +307,10 @@ if HAVE_OPENBLAS
 # Where OpenBLAS multiplies, CLBlast as well.
 pocl_stamps += $(clblast_tests:=.pocl-clblast.device)
 endif
-device_stamps = $(pocl_stamps) $(device_tests:=.rusticl.device) $(device_tests:=.oclgrind.device) \
-	$(build_tests:=.pocl.device) $(build_tests:=.rusticl.device) \
-	$(build_tests:=.oclgrind.device)
+# The longest first: at the end nothing would run beside it.
+device_stamps = $(build_tests:=.rusticl.device) $(build_tests:=.pocl.device) \
+	$(build_tests:=.oclgrind.device) $(pocl_stamps) $(device_tests:=.rusticl.device) \
+	$(device_tests:=.oclgrind.device)
 TESTS += $(unit_tests) $(device_stamps)
 $(device_stamps):
 	@$(MKDIR_P) $(@D) && touch $@

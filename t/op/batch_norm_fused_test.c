@@ -58,12 +58,16 @@ static void try_modes(device *d, fused_case c)
     try_activations(d, c, 0, activation_count);
 }
 
-/* All activations on one of the lengths, one on each of the others: each pair of the two is a
-   program, of which cold drivers compile one a second. */
+/* All activations on one of the lengths, one on each of the others, the same on those that the same
+   vectors fill: each pair of vectors and activation is a program, of which cold drivers compile one
+   a second. */
 static void try_length(device *d, const fused_case *c, size_t i)
 {
     const bool all = d->small || lengths[i] == ALL_ON;
-    try_activations(d, *c, all ? 0 : (int)(i % activation_count), all ? activation_count : 1);
+    int first = 0;
+    for (size_t length = lengths[i]; !all && length > 1; length /= 2)
+        first = (first + 1) % activation_count;
+    try_activations(d, *c, first, all ? activation_count : 1);
 }
 
 static void rows(void **state)
@@ -115,10 +119,10 @@ static void dtypes(void **state)
             try_modes(d, run);
             continue;
         }
-        try_activations(d, row, i, 2);
-        try_activations(d, run, i + 1, 2);
-        try_activations(d, last, i + 2, 2);
-        try_activations(d, plane, i + 3, 2);
+        try_activations(d, row, i, 1);
+        try_activations(d, run, i + 1, 1);
+        try_activations(d, last, i + 2, 1);
+        try_activations(d, plane, i + 3, 1);
     }
 }
 
