@@ -10,6 +10,7 @@
             for one knows may be used then. All other compilers get plain OpenCL C. */
 #if defined(PROCESSOR) && !defined(__clang__)
 #undef PROCESSOR
+#undef STREAM
 #endif
 #ifndef VEC
 #define VEC 1
