@@ -26,16 +26,16 @@
 #ifdef DTYPE_F64
 #pragma OPENCL EXTENSION cl_khr_fp64 : enable
 #define ACC double
-typedef double storage_t;
 #else
 #define ACC float
-#if defined(DTYPE_F16) || defined(DTYPE_BF16)
-typedef ushort storage_t;
-#else
-typedef float storage_t;
 #endif
+#if defined(DTYPE_F16) || defined(DTYPE_BF16)
+#define STORAGE ushort
+#else
+#define STORAGE ACC
 #endif
 typedef ACC acc_t;
+typedef STORAGE storage_t;
 
 #define JOIN_(a, b) a##b
 #define JOIN(a, b) JOIN_(a, b)
@@ -44,6 +44,7 @@ typedef ACC acc_t;
    otherwise with one element. CHOOSE is select: b where the condition holds. */
 #if VEC == 1
 typedef acc_t accv;
+typedef storage_t storagev;
 typedef uint bitsv;
 typedef int condv;
 #define VLOAD(p) (*(p))
@@ -53,12 +54,8 @@ typedef int condv;
 #define OF_VEC(name) name
 #else
 typedef JOIN(ACC, VEC) accv;
+typedef JOIN(STORAGE, VEC) storagev;
 typedef JOIN(uint, VEC) bitsv;
-#if defined(DTYPE_F16) || defined(DTYPE_BF16)
-typedef JOIN(ushort, VEC) storagev;
-#else
-typedef accv storagev;
-#endif
 #ifdef DTYPE_F64
 typedef JOIN(long, VEC) condv;
 #else
@@ -162,21 +159,20 @@ storagev to_bitsv(accv v)
         select((bits + 0x7FFFu + ((bits >> 16) & 1u)) >> 16, (bits >> 16) | 0x40u, isnan(v)));
 }
 #endif
-#endif
-#if defined(DTYPE_F16) || defined(DTYPE_BF16)
-#define LOAD(p) from_bits(*(p))
-#define STORE(v, p) (*(p) = to_bits(v))
 #else
-#define LOAD(p) (*(p))
-#define STORE(v, p) (*(p) = (v))
+#define from_bits(v) (v)
+#define to_bits(v) (v)
+#if VEC > 1
 #define from_bitsv(v) (v)
 #define to_bitsv(v) (v)
 #endif
+#endif
 #if VEC == 1
-#define LOADV(p) LOAD(p)
-#define STOREV(v, p) STORE(v, p)
-#else
+#define from_bitsv(bits) from_bits(bits)
+#define to_bitsv(v) to_bits(v)
+#endif
+#define LOAD(p) from_bits(*(p))
+#define STORE(v, p) (*(p) = to_bits(v))
 #define LOADV(p) from_bitsv(VLOAD(p))
 #define STOREV(v, p) VSTORE(to_bitsv(v), p)
 #define STREAMV(v, p) __builtin_nontemporal_store(to_bitsv(v), (__global storagev *)(p))
-#endif

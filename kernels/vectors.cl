@@ -93,15 +93,7 @@ void acc_store_some(accv v, __global acc_t *p, uint have)
 /* The values that v has once it is stored: what an operation of its own would read back. */
 accv round_to_storage(accv v)
 {
-#if defined(DTYPE_F16) || defined(DTYPE_BF16)
-#if VEC == 1
-    return from_bits(to_bits(v));
-#else
     return from_bitsv(to_bitsv(v));
-#endif
-#else
-    return v;
-#endif
 }
 
 /* How many elements are left from `at` on. */

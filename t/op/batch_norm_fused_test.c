@@ -64,11 +64,11 @@ static void try_modes(device *d, fused_case c)
 /* All activations on one of the lengths, on each of the others one that writes a mask, the same on
    those that the same vectors fill: each pair of vectors and activation is a program, of which cold
    drivers compile one a second. */
-static void try_length(device *d, const fused_case *c, size_t i)
+static void try_length(device *d, const fused_case *c, size_t length)
 {
-    const bool all = d->small || lengths[i] == ALL_ON;
+    const bool all = d->small || length == ALL_ON;
     int first = 0;
-    for (size_t length = lengths[i]; !all && length > 1; length /= 2)
+    for (; !all && length > 1; length /= 2)
         first = (first + 1) % masked_count;
     try_activations(d, *c, first, all ? activation_count : 1);
 }
@@ -80,7 +80,7 @@ static void rows(void **state)
     for (size_t i = 0; i < length_count; i += d->small ? 4 : 1) {
         fused_case c = case_make(layouts[i % 3], 3, lengths[i], i % 3 == 0 ? 1 : 6);
         c.norm.width = i % 3 == 2 ? 3 : 1;
-        try_length(d, &c, i);
+        try_length(d, &c, lengths[i]);
     }
 }
 
@@ -91,7 +91,7 @@ static void runs(void **state)
     for (size_t i = 0; i < length_count; i += d->small ? 4 : 1) {
         fused_case c = case_make(layouts[i % 2], 3, 5, lengths[i]);
         c.norm.width = i % 2 == 1 && lengths[i] % 2 == 0 ? 2 : 1;
-        try_length(d, &c, i);
+        try_length(d, &c, lengths[i]);
     }
 }
 
