@@ -137,6 +137,7 @@ libcmocka-dev           module:cmocka           the tests' framework
 pocl-opencl-icd         file:/etc/OpenCL/vendors/pocl.icd       the first device to test on
 mesa-opencl-icd         file:/etc/OpenCL/vendors/rusticl.icd    the second, an unrelated compiler
 oclgrind                command:oclgrind        the third, which finds races and stray accesses
+python3                 command:python3         the benchmarks' reports, which tests run
 END
 }
 
