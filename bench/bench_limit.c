@@ -20,8 +20,8 @@ typedef struct variant {
     bool streams; /* writes go past the caches: on the host's own processor */
 } variant;
 
-static const variant variants[] = {{16, 16, true}, {16, 16, false}, {16, 1, false},
-                                   {4, 16, false}, {1, 16, false},  {1, 1, false}};
+static const variant variants[] = {{16, 16, true}, {16, 1, true},  {16, 16, false}, {16, 1, false},
+                                   {4, 16, false}, {1, 16, false}, {1, 1, false}};
 enum { VARIANTS = sizeof variants / sizeof variants[0] };
 
 typedef struct limit {
