@@ -134,24 +134,17 @@ static void prepare_tiles_rows(const bncl_batch_norm *plan, step_build *build)
                                {t->block_group, 1}};
 }
 
-/* Vectors of channels that a work-item takes whole: fewer where not all compute units had work. */
-static unsigned vectors_of_rows(const bncl_batch_norm *plan, unsigned vector)
-{
-    const size_t channels = plan->geometry.channels;
-    unsigned vectors = vectors_for(plan->tuning.vectors, vector, channels);
-    while (vectors > 1 && blocks(channels, (size_t)vector * vectors) <
-                              bncli_context_facts(plan->context)->compute_units)
-        vectors /= 2;
-    return vectors;
-}
-
 /* Channels of NC and NLC whole: a work-item. */
 static void prepare_whole_rows(const bncl_batch_norm *plan, step_build *build)
 {
     const bncli_tuning *t = &plan->tuning;
     const size_t channels = plan->geometry.channels;
     const unsigned vector = vector_for(t->vector, channels);
-    const unsigned vectors = whole_vectors(plan, vector, vectors_of_rows(plan, vector), channels);
+    unsigned vectors = vectors_for(t->vectors, vector, channels);
+    while (vectors > 1 && blocks(channels, (size_t)vector * vectors) <
+                              bncli_context_facts(plan->context)->compute_units)
+        vectors /= 2;
+    vectors = whole_vectors(plan, vector, vectors, channels);
     add_macro(build, "VEC", vector);
     add_macro(build, "CHANNEL_VECTORS", vectors);
     add_macro(build, "LINE_VECTORS", vectors);
@@ -334,18 +327,15 @@ static bool is_small(const bncl_batch_norm *plan)
 }
 
 /* Whether all of training is one launch: where what a work-group takes at once, a channel of NCL,
-   or the channels that each of its work-items has of NC and NLC, is so small that x and dy stay in
-   a cache, and there are enough of them for all compute units, or x is small. */
+   or a vector of channels of NC and NLC for each of its work-items, is so small that x and dy
+   stay in a cache, and there are enough of them for all compute units, or x is small. */
 static bool takes_whole(const bncl_batch_norm *plan)
 {
     const bncli_tuning *t = &plan->tuning;
     const bncli_geometry *g = &plan->geometry;
-    size_t together = 1, groups = g->channels;
-    if (g->inner == 1) {
-        const unsigned vector = vector_for(t->vector, g->channels);
-        together = (size_t)vector * vectors_of_rows(plan, vector) * t->block_group;
-        groups = blocks(g->channels, together);
-    }
+    const bool rows = g->inner == 1;
+    const size_t together = rows ? (size_t)vector_for(t->vector, g->channels) * t->block_group : 1;
+    const size_t groups = rows ? blocks(g->channels, together * t->vectors) : g->channels;
     return g->count * together * bncl_dtype_size(plan->dtype) <= t->whole * (size_t)1024 &&
            (groups >= bncli_context_facts(plan->context)->compute_units || is_small(plan));
 }
