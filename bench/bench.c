@@ -13,6 +13,7 @@
 #include "bench_measure.h"
 #include "bench_plot.h"
 #include "bench_table.h"
+#include "bench_threads.h"
 #include "bench_tune.h"
 #include "bench_world.h"
 #include "fail.h"
@@ -258,6 +259,7 @@ int main(int argc, char **argv)
             printf("bncl-bench %s\n", bncl_version());
         return fflush(stdout) == 0 ? EXIT_SUCCESS : EXIT_FAILURE;
     }
+    bench_bind_threads();
     signal(SIGPIPE, SIG_IGN); /* a peer that ends is told by the failing write */
     if (!choose_cases(&p)) {
         fputs("bncl-bench: out of memory\n", stderr);

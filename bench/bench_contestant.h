@@ -11,10 +11,6 @@
 #include "bench_model.h"
 #include "bench_options.h"
 
-/* What GCC's OpenMP, whose threads wait for the next work on their cores, takes to let them sleep:
-   measured, 10 ms. Whoever comes next must not pay for it. */
-#define BENCH_OPENMP_REST 15e-3
-
 enum { BENCH_ABOUT_SIZE = 256, BENCH_WAY_SIZE = 48 };
 
 typedef struct bench_world bench_world; /* bench_world.h */

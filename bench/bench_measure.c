@@ -6,6 +6,7 @@
 
 #include "bench_library.h"
 #include "bench_numbers.h"
+#include "bench_threads.h"
 #include "bench_world.h"
 #include "fail.h"
 #include "launches.h"
@@ -90,15 +91,17 @@ static bncl_status run_alone(bench_field *field, int k, double *alone, bncl_erro
     return status;
 }
 
-/* One turn: calls that make the caches its own and wake its threads, the sample, calls by
-   themselves. It ends when its threads are at rest. */
+/* One turn: calls that make the caches its own and wake its threads until they have settled, the
+   sample, calls by themselves. It ends when its threads are at rest. */
 static bncl_status take_turn(bench_field *field, int k, bench_row *row, double *sample,
                              double *alone, bncl_error *err)
 {
     const size_t calls = row->timings[k].calls;
     double seconds = 0.0;
     bncl_error reason;
-    bncl_status status = bench_contestants[k]->run(field->states[k], calls, &seconds, &reason);
+    bncl_status status = BNCL_OK;
+    for (double spent = 0.0; spent < BENCH_WARM_UP && status == BNCL_OK; spent += seconds)
+        status = bench_contestants[k]->run(field->states[k], calls, &seconds, &reason);
     if (status == BNCL_OK)
         status = bench_contestants[k]->run(field->states[k], calls, &seconds, &reason);
     *sample = *alone = seconds / (double)calls;

@@ -13,7 +13,4 @@ void *bench_numbers(bncl_dtype dtype, size_t count);
 /* Seconds, of a clock that only goes on. */
 double bench_now(void);
 
-/* Sleeps. */
-void bench_rest(double seconds);
-
 #endif

@@ -13,6 +13,7 @@
 #include <string.h>
 
 #include "bench_numbers.h"
+#include "bench_threads.h"
 #include "onednn.h"
 
 #define EPS 1e-5f

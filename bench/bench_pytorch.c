@@ -7,6 +7,7 @@
 #include <unistd.h>
 
 #include "bench_texts.h"
+#include "bench_threads.h"
 #include "bench_world.h"
 #include "fail.h"
 #include "pytorch.h"

@@ -38,6 +38,7 @@ bench_bncl_bench_SOURCES = \
 	bench/bench_statistics.c bench/bench_statistics.h \
 	bench/bench_table.c bench/bench_table.h \
 	bench/bench_texts.h \
+	bench/bench_threads.c bench/bench_threads.h \
 	bench/bench_tune.c bench/bench_tune.h \
 	bench/bench_tuning.c bench/bench_tuning.h \
 	bench/bench_world.c bench/bench_world.h \
@@ -107,6 +108,7 @@ bench_mlp_LDADD = libbncl.la $(OPENCL_LIBS) $(JANSSON_LIBS) -lm -ldl
 bench_mlp_SOURCES = \
 	bench/bench_numbers.c bench/bench_numbers.h \
 	bench/bench_statistics.c bench/bench_statistics.h \
+	bench/bench_threads.c bench/bench_threads.h \
 	bench/child.c bench/child.h \
 	bench/fail.c bench/fail.h \
 	bench/launches.c bench/launches.h \

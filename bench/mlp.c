@@ -13,6 +13,7 @@
 
 #include "bench_numbers.h"
 #include "bench_statistics.h"
+#include "bench_threads.h"
 #include "fail.h"
 #include "launches.h"
 #include "mlp_options.h"
@@ -68,14 +69,16 @@ static bncl_status prepare(mlp_run *run, int k, const mlp_case *c, mlp_row *row,
     return status;
 }
 
-/* A sample, after as many calls that make the caches its own; none where a call is long. */
+/* A sample, after calls that make the caches its own and wake its threads until they have settled;
+   none where a call is long. */
 static bncl_status take_turn(mlp_run *run, int k, const mlp_row *row, double *sample,
                              bncl_error *err)
 {
     const size_t calls = row->calls[k];
     double seconds = 0.0;
     bncl_status status = BNCL_OK;
-    if (calls > 1)
+    for (double spent = 0.0; calls > 1 && spent < BENCH_WARM_UP && status == BNCL_OK;
+         spent += seconds)
         status = sides[k]->run(run->states[k], calls, &seconds, err);
     if (status == BNCL_OK)
         status = sides[k]->run(run->states[k], calls, &seconds, err);
@@ -244,6 +247,7 @@ int main(int argc, char **argv)
         return 2;
     if (run.options.help)
         return fputs(mlp_usage, stdout) != EOF && fflush(stdout) == 0 ? 0 : 1;
+    bench_bind_threads();
     signal(SIGPIPE, SIG_IGN);
     const bncl_status status = run_all(&run, &err);
     if (status != BNCL_OK)

@@ -6,7 +6,7 @@
 #include <string.h>
 #include <unistd.h>
 
-#include "bench_contestant.h"
+#include "bench_threads.h"
 #include "fail.h"
 #include "mlp_texts.h"
 #include "pytorch.h"
