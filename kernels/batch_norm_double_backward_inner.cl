@@ -81,6 +81,13 @@ __kernel void batch_norm_double_backward_inner(
     accv h[ITEM_VECTORS], g[ITEM_VECTORS], v[ITEM_VECTORS];
     lane_sums sums;
     lane_chains chains;
+    TILE_MEMORY(x_packed);
+    TILE_MEMORY(dy_packed);
+    TILE_MEMORY(ddx_packed);
+    const int pack = SHORT_LINES(t);
+    const tile_source x_tile = tile_open(x_packed, x, x_outer, t, 0.0f, pack);
+    const tile_source dy_tile = tile_open(dy_packed, dy, dy_outer, t, 0.0f, pack);
+    const tile_source ddx_tile = tile_open(ddx_packed, ddx, ddx_outer, t, 0.0f, pack);
     tile_cursor at;
     sums_begin(&sums);
     tile_begin(&at, t);
@@ -88,9 +95,9 @@ __kernel void batch_norm_double_backward_inner(
     for (uint first = 0; first < steps; first += CHAIN) {
         chains_begin(&chains);
         for (uint step = first; step < first + CHAIN && step < steps; ++step, tile_next(&at, t)) {
-            tile_step(h, x, x_outer, t, &at, 0.0f);
-            tile_step(g, dy, dy_outer, t, &at, 0.0f);
-            tile_step(v, ddx, ddx_outer, t, &at, 0.0f);
+            tile_step(h, x_tile, x_packed, t, &at, 0.0f);
+            tile_step(g, dy_tile, dy_packed, t, &at, 0.0f);
+            tile_step(v, ddx_tile, ddx_packed, t, &at, 0.0f);
 #pragma unroll
             for (uint u = 0; u < ITEM_VECTORS; ++u)
                 h[u] = (h[u] - hi) - lo;

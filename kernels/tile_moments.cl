@@ -4,13 +4,20 @@
    in registers. */
 #define HELD (LANE_ITEMS == 1 ? 1 : STEPS)
 
+/* Whether to pack a tile: for two passes over it that pays, but where memory sets the pace. */
+#ifdef STREAM
+#define PACKS(t) SHORT_LINES(t)
+#else
+#define PACKS(t) 1
+#endif
+
 /* Of one tile: its mean, the mean's rounding error, M2. */
 typedef struct {
     acc_t hi, lo, m2;
 } tile_moment;
 
-/* Puts `pad` where the tile has no value. */
-void tile_pad(accv v[ITEM_VECTORS], tile_place t, uint step, acc_t pad)
+/* Puts `pad` where the tile has no value in a step that is held. */
+void lanes_pad(accv v[ITEM_VECTORS], tile_place t, uint step, acc_t pad)
 {
     if (t.count == TILE)
         return;
@@ -42,6 +49,8 @@ INLINE void tile_moments(tile_moment *out, __global const storage_t *x, ulong ou
     const acc_t pivot = LOAD(tile_value(x, outer, t, t.first));
     const uint steps = HELD == 1 ? STEPS_OF(t) : STEPS; /* of registers the compiler must know */
     accv v[HELD][ITEM_VECTORS], s[ITEM_VECTORS], q[ITEM_VECTORS];
+    TILE_MEMORY(packed);
+    const tile_source source = tile_open(packed, x, outer, t, pivot, PACKS(t));
     tile_cursor at, far;
     lanes_zero(s);
     tile_begin(&at, t);
@@ -51,21 +60,23 @@ INLINE void tile_moments(tile_moment *out, __global const storage_t *x, ulong ou
             tile_ask_for(x + (next.channel - t.channel) * channel, outer, next, &far);
             tile_next(&far, next);
         }
-        tile_step(v[step % HELD], x, outer, t, &at, pivot);
+        tile_step(v[step % HELD], source, packed, t, &at, pivot);
 #pragma unroll
         for (uint u = 0; u < ITEM_VECTORS; ++u)
             s[u] += v[step % HELD][u] - pivot;
     }
     const acc_t center = pivot + divide(lanes_sum(s, scratch), (acc_t)t.count);
 
+    if (source.is_packed)
+        tile_pad(packed, t, center);
     lanes_zero(s);
     lanes_zero(q);
     tile_begin(&at, t);
     for (uint step = 0; step < steps; ++step, tile_next(&at, t)) {
         if (HELD == 1)
-            tile_step(v[0], x, outer, t, &at, center);
+            tile_step(v[0], source, packed, t, &at, center);
         else
-            tile_pad(v[step % HELD], t, step, center);
+            lanes_pad(v[step % HELD], t, step, center);
 #pragma unroll
         for (uint u = 0; u < ITEM_VECTORS; ++u) {
             const accv d = v[step % HELD][u] - center;

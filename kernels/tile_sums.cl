@@ -59,6 +59,10 @@ INLINE void tile_sums_of(const tile_operands *o, __global acc_t *partial, tile_p
     const ulong to_dy = (next.channel - t.channel) * o->dy_channel;
     accv v[ITEM_VECTORS], g[ITEM_VECTORS], s_chain[ITEM_VECTORS], q_chain[ITEM_VECTORS];
     twofold s[ITEM_VECTORS], q[ITEM_VECTORS];
+    TILE_MEMORY(x_packed);
+    TILE_MEMORY(dy_packed);
+    const tile_source x = tile_open(x_packed, o->x, o->x_outer, t, 0.0f, SHORT_LINES(t));
+    const tile_source dy = tile_open(dy_packed, o->dy, o->dy_outer, t, 0.0f, SHORT_LINES(t));
     lanes_begin(s);
     lanes_begin(q);
     tile_cursor at, far;
@@ -73,8 +77,8 @@ INLINE void tile_sums_of(const tile_operands *o, __global acc_t *partial, tile_p
                 tile_ask_for(o->dy + to_dy, o->dy_outer, next, &far);
                 tile_next(&far, next);
             }
-            tile_step(v, o->x, o->x_outer, t, &at, 0.0f);
-            tile_step(g, o->dy, o->dy_outer, t, &at, 0.0f);
+            tile_step(v, x, x_packed, t, &at, 0.0f);
+            tile_step(g, dy, dy_packed, t, &at, 0.0f);
             if (ACTIVATION != NONE)
                 tile_gradient(g, o->mask, o->mask_outer, t, &at, o->slope);
 #pragma unroll

@@ -8,7 +8,7 @@
    and a search in its cache afterwards. */
 static const bncli_program_row
     inner = {{"storage", "vectors", "arithmetic", "mask", "activation", "merge_order", "tile_inner",
-              "tile_lanes", "tile_moments", "tile_collect", "tile_sums",
+              "tile_read", "tile_lanes", "tile_moments", "tile_collect", "tile_sums",
               "batch_norm_statistics_inner", "batch_norm_backward_inner"}},
     rows = {{"storage", "vectors", "arithmetic", "mask", "activation", "merge_order", "moments",
              "rows_moments", "rows_sums", "batch_norm_statistics_rows",
@@ -33,6 +33,7 @@ static const bncli_program_row
                     "batch_norm_forward_channel",
                     "batch_norm_backward_channel",
                     "tile_inner",
+                    "tile_read",
                     "tile_lanes",
                     "tile_moments",
                     "tile_collect",
@@ -44,7 +45,8 @@ static const bncli_program_row
                    "batch_norm_forward_channel", "batch_norm_backward_channel", "rows_moments",
                    "rows_sums", "batch_norm_forward_whole_rows", "batch_norm_backward_whole_rows"}},
     double_backward_inner = {{"storage", "vectors", "arithmetic", "merge_order", "tile_inner",
-                              "tile_lanes", "tile_collect", "batch_norm_double_backward_inner"}},
+                              "tile_read", "tile_lanes", "tile_collect",
+                              "batch_norm_double_backward_inner"}},
     double_backward_rows = {{"storage", "vectors", "arithmetic", "merge_order",
                              "batch_norm_double_backward_rows"}},
     double_backward_merge = {{"storage", "vectors", "arithmetic", "merge_order",

@@ -2,7 +2,7 @@
 #ifndef BNCLI_KERNEL_TABLE_H
 #define BNCLI_KERNEL_TABLE_H
 
-#define BNCLI_PROGRAM_PARTS 20
+#define BNCLI_PROGRAM_PARTS 24
 
 /* A program: its parts' names, in order, ended by NULL. The last part names the program. */
 typedef struct bncli_program_row {
