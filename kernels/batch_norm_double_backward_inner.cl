@@ -81,16 +81,16 @@ __kernel void batch_norm_double_backward_inner(
     accv h[ITEM_VECTORS], g[ITEM_VECTORS], v[ITEM_VECTORS];
     lane_sums sums;
     lane_chains chains;
+    tile_cursor at;
+    tile_source x_tile, dy_tile, ddx_tile;
     TILE_MEMORY(x_packed);
     TILE_MEMORY(dy_packed);
     TILE_MEMORY(ddx_packed);
-    const int pack = SHORT_LINES(t);
-    const tile_source x_tile = tile_open(x_packed, x, x_outer, t, 0.0f, pack);
-    const tile_source dy_tile = tile_open(dy_packed, dy, dy_outer, t, 0.0f, pack);
-    const tile_source ddx_tile = tile_open(ddx_packed, ddx, ddx_outer, t, 0.0f, pack);
-    tile_cursor at;
-    sums_begin(&sums);
     tile_begin(&at, t);
+    tile_open(&x_tile, x_packed, x, x_outer, t, &at, 0.0f, SHORT_LINES(t));
+    tile_open(&dy_tile, dy_packed, dy, dy_outer, t, &at, 0.0f, SHORT_LINES(t));
+    tile_open(&ddx_tile, ddx_packed, ddx, ddx_outer, t, &at, 0.0f, SHORT_LINES(t));
+    sums_begin(&sums);
     const uint steps = STEPS_OF(t);
     for (uint first = 0; first < steps; first += CHAIN) {
         chains_begin(&chains);

@@ -49,11 +49,12 @@ INLINE void tile_moments(tile_moment *out, __global const storage_t *x, ulong ou
     const acc_t pivot = LOAD(tile_value(x, outer, t, t.first));
     const uint steps = HELD == 1 ? STEPS_OF(t) : STEPS; /* of registers the compiler must know */
     accv v[HELD][ITEM_VECTORS], s[ITEM_VECTORS], q[ITEM_VECTORS];
-    TILE_MEMORY(packed);
-    const tile_source source = tile_open(packed, x, outer, t, pivot, PACKS(t));
     tile_cursor at, far;
-    lanes_zero(s);
+    tile_source source;
+    TILE_MEMORY(packed);
     tile_begin(&at, t);
+    tile_open(&source, packed, x, outer, t, &at, pivot, PACKS(t));
+    lanes_zero(s);
     tile_begin(&far, next);
     for (uint step = 0; step < steps; ++step, tile_next(&at, t)) {
         if (next.count > 0) {

@@ -57,18 +57,18 @@ INLINE void tile_pack(acc_t *packed, tile_source s, tile_place t, acc_t pad)
 /* Of lines so short packing is the faster even for one pass over a tile. */
 #define SHORT_LINES(t) ((t).inner < 2 * VEC)
 
-/* x is where the channel begins. pack: whether to, where a step is no run of neighbours. */
-INLINE tile_source tile_open(acc_t *packed, __global const storage_t *x, ulong outer, tile_place t,
-                             acc_t pad, int pack)
+/* Makes the tile ready to be read from `begin` on, the cursor at its first step. x is where the
+   channel begins; pack: whether to, where a step is no run of neighbours. (Not the function's
+   value: see lanes_collect.) */
+INLINE void tile_open(tile_source *s, acc_t *packed, __global const storage_t *x, ulong outer,
+                      tile_place t, const tile_cursor *begin, acc_t pad, int pack)
 {
-    tile_source s;
-    s.x = x;
-    s.outer = outer;
-    s.in_place = min(t.inner - t.first % t.inner, t.count) / LANES;
-    s.is_packed = LANE_ITEMS == 1 && pack && s.in_place < STEPS_OF(t) && t.inner % LANES != 0;
-    if (s.is_packed)
-        tile_pack(packed, s, t, pad);
-    return s;
+    s->x = x;
+    s->outer = outer;
+    s->in_place = min(t.inner - begin->l, t.count) / LANES;
+    s->is_packed = LANE_ITEMS == 1 && pack && s->in_place < STEPS_OF(t) && t.inner % LANES != 0;
+    if (s->is_packed)
+        tile_pack(packed, *s, t, pad);
 }
 
 /* The item's lanes of a step that are no run: vectors that are one, and single values; `pad` where

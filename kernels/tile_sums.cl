@@ -59,14 +59,15 @@ INLINE void tile_sums_of(const tile_operands *o, __global acc_t *partial, tile_p
     const ulong to_dy = (next.channel - t.channel) * o->dy_channel;
     accv v[ITEM_VECTORS], g[ITEM_VECTORS], s_chain[ITEM_VECTORS], q_chain[ITEM_VECTORS];
     twofold s[ITEM_VECTORS], q[ITEM_VECTORS];
+    tile_cursor at, far;
+    tile_source x, dy;
     TILE_MEMORY(x_packed);
     TILE_MEMORY(dy_packed);
-    const tile_source x = tile_open(x_packed, o->x, o->x_outer, t, 0.0f, SHORT_LINES(t));
-    const tile_source dy = tile_open(dy_packed, o->dy, o->dy_outer, t, 0.0f, SHORT_LINES(t));
+    tile_begin(&at, t);
+    tile_open(&x, x_packed, o->x, o->x_outer, t, &at, 0.0f, SHORT_LINES(t));
+    tile_open(&dy, dy_packed, o->dy, o->dy_outer, t, &at, 0.0f, SHORT_LINES(t));
     lanes_begin(s);
     lanes_begin(q);
-    tile_cursor at, far;
-    tile_begin(&at, t);
     tile_begin(&far, next);
     for (uint first = 0; first < steps; first += CHAIN) {
         lanes_zero(s_chain);
