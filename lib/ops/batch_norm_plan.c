@@ -8,6 +8,7 @@
 
 #define MACROS 12           /* more than a dtype, what a prepare_ adds and an activation are */
 #define LONG_LINE 256       /* elements */
+#define CLOSE_PART 16       /* of the last cache: a share that each unit's own may hold */
 #define TINY 65536          /* bytes of x that one compute unit is through with sooner than two */
 #define ROWS_TOGETHER 16384 /* elements */
 #define STREAM_GROUP 64     /* work-items */
@@ -134,17 +135,28 @@ static void prepare_tiles_rows(const bncl_batch_norm *plan, step_build *build)
                                {t->block_group, 1}};
 }
 
+/* Vectors of channels that a work-item of NC and NLC takes whole: as many as are tuned, since they
+   lie together, but each compute unit must get an item, and several where x is so small that
+   the unit's own cache holds what memory's order is for. */
+static unsigned whole_row_vectors(const bncl_batch_norm *plan, unsigned vector)
+{
+    const bncli_device_facts *facts = bncli_context_facts(plan->context);
+    const size_t channels = plan->geometry.channels;
+    const bool close = bytes_of_x(plan) <= facts->cache_bytes / CLOSE_PART;
+    const size_t least = facts->compute_units * (close ? 2 : 1);
+    unsigned vectors = vectors_for(plan->tuning.vectors, vector, channels);
+    while (vectors > 1 && blocks(channels, (size_t)vector * vectors) < least)
+        vectors /= 2;
+    return vectors;
+}
+
 /* Channels of NC and NLC whole: a work-item. */
 static void prepare_whole_rows(const bncl_batch_norm *plan, step_build *build)
 {
     const bncli_tuning *t = &plan->tuning;
     const size_t channels = plan->geometry.channels;
     const unsigned vector = vector_for(t->vector, channels);
-    unsigned vectors = vectors_for(t->vectors, vector, channels);
-    while (vectors > 1 && blocks(channels, (size_t)vector * vectors) <
-                              bncli_context_facts(plan->context)->compute_units)
-        vectors /= 2;
-    vectors = whole_vectors(plan, vector, vectors, channels);
+    const unsigned vectors = whole_vectors(plan, vector, whole_row_vectors(plan, vector), channels);
     add_macro(build, "VEC", vector);
     add_macro(build, "CHANNEL_VECTORS", vectors);
     add_macro(build, "LINE_VECTORS", vectors);
@@ -326,18 +338,29 @@ static bool is_small(const bncl_batch_norm *plan)
     return bytes_of_x(plan) <= plan->tuning.direct * (size_t)1024;
 }
 
+/* Whether all compute units are at work for most of the time that so many work-groups of equal
+   length take: four fifths of it. */
+static bool keeps_busy(const bncl_batch_norm *plan, size_t groups)
+{
+    const size_t units = bncli_context_facts(plan->context)->compute_units;
+    return blocks(groups, units) * units * 4 <= groups * 5;
+}
+
 /* Whether all of training is one launch: where what a work-group takes at once, a channel of NCL,
    or a vector of channels of NC and NLC for each of its work-items, is so small that x and dy
-   stay in a cache, and there are enough of them for all compute units, or x is small. */
+   stay in a cache, and there are enough of them to keep all compute units busy, or x is small. */
 static bool takes_whole(const bncl_batch_norm *plan)
 {
     const bncli_tuning *t = &plan->tuning;
     const bncli_geometry *g = &plan->geometry;
-    const bool rows = g->inner == 1;
-    const size_t together = rows ? (size_t)vector_for(t->vector, g->channels) * t->block_group : 1;
-    const size_t groups = rows ? blocks(g->channels, together * t->vectors) : g->channels;
+    const unsigned vector = vector_for(t->vector, g->channels);
+    size_t together = 1, groups = g->channels;
+    if (g->inner == 1) {
+        together = (size_t)vector * t->block_group;
+        groups = blocks(g->channels, together * whole_row_vectors(plan, vector));
+    }
     return g->count * together * bncl_dtype_size(plan->dtype) <= t->whole * (size_t)1024 &&
-           (groups >= bncli_context_facts(plan->context)->compute_units || is_small(plan));
+           (keeps_busy(plan, groups) || is_small(plan));
 }
 
 /* The steps of training and evaluation: what a plan's first calls need. */
