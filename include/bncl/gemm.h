@@ -19,7 +19,8 @@ typedef struct bncl_gemm_info {
               native kernels and share the host's memory, if the library was built with OpenBLAS.
               It runs on threads of its own, as many as OPENBLAS_NUM_THREADS says or there are
               processors; with the same number, a product has the same bits in every run.
-     clblast  CLBlast, everywhere else.
+     clblast  CLBlast, everywhere else. On PoCL the library sets its parameters for the device, once
+              a process, by CLBlastOverrideParameters.
    The environment variable BNCL_GEMM, if it is not empty, names the one to take instead; it is read
    here and whenever a plan is made. Does not block.
    Errors: ARGUMENT (also a BNCL_GEMM that is no such name), UNSUPPORTED (BNCL_GEMM names what

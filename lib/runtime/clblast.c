@@ -2,6 +2,7 @@
 #include "runtime/clblast.h"
 
 #include "base/error.h"
+#include "runtime/clblast_parameters.h"
 #include "runtime/objects.h"
 #include "runtime/recorder.h"
 #include "tensor/tensor.h"
@@ -47,6 +48,7 @@ bncl_status bncli_clblast_workspace_size(bncl_context *context, const bncli_prod
     *bytes = 0;
     if (is_vector(product))
         return BNCL_OK;
+    bncli_clblast_suit(context);
     cl_command_queue queue = clCreateCommandQueue(context->cl, context->device, 0, &code);
     if (code != CL_SUCCESS)
         return bncli_cl_status(code, "clCreateCommandQueue", err);

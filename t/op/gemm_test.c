@@ -12,6 +12,7 @@
 #include "lib/harness.h"
 #include "lib/tolerance.h"
 #include "ops/gemm.h"
+#include "runtime/context.h"
 
 enum { A, B, C, MATRICES };
 
@@ -129,6 +130,19 @@ static void sizes(void **state)
                 harness_release(NULL);
             }
     assert_true(done > 0);
+}
+
+/* On the host's own processor CLBlast has parameters of the library's: a small product goes to the
+   kernel that needs a workspace, too. */
+static void parameters_of_processors(void **state)
+{
+    const bncli_product product = {16, 16, 16, false, true};
+    device *d = device_of(state);
+    if (!bncli_context_facts(d->context)->runs_native)
+        skip();
+    assert_true(multiply_by(d, "clblast"));
+    const task *t = task_make(d, product, 0.0f, "012");
+    assert_non_null(t->plan.workspace);
 }
 
 /* Nothing to add up: zero, or what C held; and no C at all. */
@@ -348,6 +362,7 @@ int main(void)
 {
     const struct CMUnitTest tests[] = {
         HARNESS_TEST(sizes),
+        HARNESS_TEST(parameters_of_processors),
         HARNESS_TEST(empty),
         HARNESS_TEST(shared_buffers),
         HARNESS_TEST(sub_buffers),
