@@ -159,15 +159,14 @@ def ratio_table(rows):
 # ---- the document ----
 
 BENCH = ("performance.csv", "bench/bncl-bench --operator batch_norm --dtype f32 --rounds 5 "
-         "--shape 32x256 --shape 256x1024 --shape 4096x1024 --shape 32x128x100 "
-         "--shape 64x128x1024 --csv doc/performance.csv", read_csv)
+         "--csv doc/performance.csv --plot doc/performance.svg", read_csv)
 NARROW = ("narrow.csv", "bench/bncl-bench --operator batch_norm --only '*f16/*64x128x1024' "
           "--rounds 9 --csv doc/narrow.csv", read_csv)
 GROWTH = ("growth.csv", "make bench-growth GROWTH_OPTIONS='--csv doc/growth.csv --plot "
-          "doc/growth.svg'", read_csv)
+          "doc/growth.svg -- --rounds 5'", read_csv)
 TRAFFIC = ("traffic.json", "make bench-traffic TRAFFIC_OPTIONS='--json doc/traffic.json'",
            read_json)
-MLP = ("mlp.json", "bench/mlp --only train --json doc/mlp.json", read_json)
+MLP = ("mlp.json", "bench/mlp --only train --rounds 9 --json doc/mlp.json", read_json)
 STARTUP = ("startup.json", "bench/startup --rounds 41 --cold 0 --json doc/startup.json",
            read_json)
 
