@@ -37,17 +37,18 @@ INLINE void chains_begin(lane_chains *chains)
     lanes_zero(chains->ddx_h);
 }
 
-/* Adds a step; h is x - mean. */
-INLINE void chains_add(lane_chains *chains, accv h[ITEM_VECTORS], accv g[ITEM_VECTORS],
-                accv v[ITEM_VECTORS])
+/* Adds a step of x, dy and ddx, of a channel whose mean is hi + lo. */
+INLINE void chains_add(lane_chains *chains, accv x[ITEM_VECTORS], accv g[ITEM_VECTORS],
+                       accv v[ITEM_VECTORS], acc_t hi, acc_t lo)
 {
 #pragma unroll
     for (uint u = 0; u < ITEM_VECTORS; ++u) {
+        const accv h = (x[u] - hi) - lo;
         chains->dy[u] += g[u];
         chains->ddx[u] += v[u];
         chains->dy_ddx[u] = fma(g[u], v[u], chains->dy_ddx[u]);
-        chains->dy_h[u] = fma(g[u], h[u], chains->dy_h[u]);
-        chains->ddx_h[u] = fma(v[u], h[u], chains->ddx_h[u]);
+        chains->dy_h[u] = fma(g[u], h, chains->dy_h[u]);
+        chains->ddx_h[u] = fma(v[u], h, chains->ddx_h[u]);
     }
 }
 
@@ -98,10 +99,7 @@ __kernel void batch_norm_double_backward_inner(
             tile_step(h, x_tile, x_packed, t, &at, 0.0f);
             tile_step(g, dy_tile, dy_packed, t, &at, 0.0f);
             tile_step(v, ddx_tile, ddx_packed, t, &at, 0.0f);
-#pragma unroll
-            for (uint u = 0; u < ITEM_VECTORS; ++u)
-                h[u] = (h[u] - hi) - lo;
-            chains_add(&chains, h, g, v);
+            chains_add(&chains, h, g, v, hi, lo);
         }
         chains_collect(&sums, &chains);
     }

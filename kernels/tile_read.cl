@@ -20,6 +20,7 @@ typedef struct {
     uint in_place;
 } tile_source;
 
+/* 4 KiB a work-item, 8 of f64: lib/ops/batch_norm_plan.c keeps groups small for it. */
 #if LANE_ITEMS == 1
 #define TILE_MEMORY(packed) acc_t packed[TILE + VEC]
 

@@ -2,6 +2,7 @@
    device facts give an immutable plan. A variant is a row. */
 #include "ops/batch_norm.h"
 
+#include "ops/shares.h"
 #include "program/build.h"
 #include "runtime/context.h"
 #include "tensor/dtype.h"
@@ -12,6 +13,7 @@
 #define TINY 65536          /* bytes of x that one compute unit is through with sooner than two */
 #define ROWS_TOGETHER 16384 /* elements */
 #define STREAM_GROUP 64     /* work-items */
+#define LONE_ITEMS 8        /* of a work-group that have a tile each */
 
 /* What a step of a plan with an activation has to do with its mask. */
 typedef enum mask_role { NO_MASK, WRITES_MASK, READS_MASK } mask_role;
@@ -22,33 +24,6 @@ typedef struct step_build {
     size_t count;
     bncli_grid grid;
 } step_build;
-
-typedef struct variant {
-    const char *kernel;
-    /* Fills the macros and the grid in. */
-    void (*prepare)(const bncl_batch_norm *plan, step_build *build);
-} variant;
-
-static size_t blocks(size_t items, size_t block)
-{
-    return (items + block - 1) / block;
-}
-
-/* The widest vector up to the tuned one that a run of `length` neighbours fills. */
-static unsigned vector_for(unsigned tuned, size_t length)
-{
-    while (tuned > 1 && tuned > length)
-        tuned /= 2;
-    return tuned;
-}
-
-/* Vectors of a work-item: no more than the run needs. */
-static unsigned vectors_for(unsigned tuned, unsigned vector, size_t length)
-{
-    while (tuned > 1 && (size_t)vector * (tuned / 2) >= length)
-        tuned /= 2;
-    return tuned;
-}
 
 static size_t bytes_of_x(const bncl_batch_norm *plan)
 {
@@ -91,11 +66,37 @@ static unsigned whole_vectors(const bncl_batch_norm *plan, unsigned vector, unsi
     return vectors;
 }
 
+/* Whether all compute units are at work for most of the time that so many work-groups of equal
+   length take: four fifths of it. */
+static bool keeps_busy(const bncl_batch_norm *plan, size_t groups)
+{
+    const size_t units = bncli_context_facts(plan->context)->compute_units;
+    return blocks(groups, units) * units * 4 <= groups * 5;
+}
+
+/* Tiles of a work-group of NCL. A lone work-item has memory of its own for its tile, 24 KiB at most,
+   which PoCL takes from a thread's stack for all items of a group. */
+static unsigned tiles_of_group(const bncli_tuning *t)
+{
+    const unsigned tiles = t->group > t->lane_items ? t->group / t->lane_items : 1;
+    return t->lane_items == 1 && tiles > LONE_ITEMS ? LONE_ITEMS : tiles;
+}
+
+/* Channels of a work-group of NCL that takes them whole, each by a lone work-item: fewer where
+   groups would be too few. */
+static unsigned lone_channels(const bncl_batch_norm *plan)
+{
+    unsigned alone = along_last(plan, tiles_of_group(&plan->tuning));
+    while (alone > 1 && !keeps_busy(plan, blocks(plan->geometry.channels, alone)))
+        alone /= 2;
+    return alone;
+}
+
 /* Tiles of NCL: lane_items work-items a tile, several tiles a work-group. */
 static void prepare_tiles_inner(const bncl_batch_norm *plan, step_build *build)
 {
     const bncli_tuning *t = &plan->tuning;
-    unsigned tiles = t->group > t->lane_items ? t->group / t->lane_items : 1;
+    const unsigned tiles = tiles_of_group(t);
     add_macro(build, "VEC", t->vector);
     add_macro(build, "LANE_ITEMS", t->lane_items);
     add_macro(build, "TILES_PER_GROUP", tiles);
@@ -109,7 +110,7 @@ static void prepare_whole_inner(const bncl_batch_norm *plan, step_build *build)
 {
     const bncli_tuning *t = &plan->tuning;
     const size_t inner = plan->geometry.inner;
-    unsigned tiles = t->lane_items > 1 && t->group > t->lane_items ? t->group / t->lane_items : 1;
+    unsigned tiles = t->lane_items > 1 ? tiles_of_group(t) : 1;
     while (tiles > 1 && tiles / 2 >= plan->tiles)
         tiles /= 2;
     add_macro(build, "VEC", t->vector);
@@ -117,7 +118,7 @@ static void prepare_whole_inner(const bncl_batch_norm *plan, step_build *build)
     add_macro(build, "TILES_PER_GROUP", tiles);
     add_macro(build, "LINE_VECTORS", whole_vectors(plan, t->vector, t->vectors, inner));
     add_stream(plan, build);
-    const unsigned alone = t->lane_items * tiles == 1 ? along_last(plan, t->group) : 1;
+    const unsigned alone = t->lane_items * tiles == 1 ? lone_channels(plan) : 1;
     build->grid = (bncli_grid){{t->lane_items, tiles, plan->geometry.channels},
                                {t->lane_items, tiles, alone}};
 }
@@ -249,47 +250,47 @@ static void prepare_apply_rows(const bncl_batch_norm *plan, step_build *build)
 }
 
 /* The two families: channels with neighbours of their own, and channels innermost. */
-typedef enum family { INNER, ROWS, FAMILIES } family;
+typedef enum tensor_family { INNER, ROWS, FAMILIES } tensor_family;
 
-static const variant variants[BNCLI_BATCH_NORM_STEPS][FAMILIES] = {
-    [BNCLI_STATISTICS] = {{"batch_norm_statistics_inner", prepare_tiles_inner},
-                          {"batch_norm_statistics_rows", prepare_tiles_rows}},
-    [BNCLI_STATISTICS_MERGE] = {{"batch_norm_statistics_merge", prepare_channels},
-                                {"batch_norm_statistics_merge", prepare_channels}},
-    [BNCLI_STATISTICS_TILES] = {{"batch_norm_statistics_tiles", prepare_channels},
-                                {"batch_norm_statistics_tiles", prepare_channels}},
-    [BNCLI_STATISTICS_PAIR] = {{"batch_norm_statistics_pair", prepare_channels},
-                               {"batch_norm_statistics_pair", prepare_channels}},
-    [BNCLI_RUNNING_UPDATE] = {{"batch_norm_running_update", prepare_channels},
-                              {"batch_norm_running_update", prepare_channels}},
-    [BNCLI_RUNNING_COEFFICIENTS] = {{"batch_norm_running_coefficients", prepare_channels},
-                                    {"batch_norm_running_coefficients", prepare_channels}},
-    [BNCLI_APPLY] = {{"batch_norm_apply", prepare_apply_inner},
-                     {"batch_norm_apply", prepare_apply_rows}},
-    [BNCLI_RUNNING_APPLY] = {{"batch_norm_running_apply", prepare_apply_inner},
-                             {"batch_norm_running_apply", prepare_apply_rows}},
-    [BNCLI_FORWARD_WHOLE] = {{"batch_norm_forward_whole_inner", prepare_whole_inner},
-                             {"batch_norm_forward_whole_rows", prepare_whole_rows}},
-    [BNCLI_BACKWARD_WHOLE] = {{"batch_norm_backward_whole_inner", prepare_whole_inner},
-                              {"batch_norm_backward_whole_rows", prepare_whole_rows}},
-    [BNCLI_BACKWARD_SUMS] = {{"batch_norm_backward_inner", prepare_tiles_inner},
-                             {"batch_norm_backward_rows", prepare_tiles_rows}},
-    [BNCLI_BACKWARD_MERGE] = {{"batch_norm_backward_merge", prepare_channels},
-                              {"batch_norm_backward_merge", prepare_channels}},
-    [BNCLI_BACKWARD_TILES] = {{"batch_norm_backward_tiles", prepare_channels},
-                              {"batch_norm_backward_tiles", prepare_channels}},
-    [BNCLI_BACKWARD_PAIR] = {{"batch_norm_backward_pair", prepare_channels},
-                             {"batch_norm_backward_pair", prepare_channels}},
-    [BNCLI_BACKWARD_APPLY] = {{"batch_norm_backward_apply", prepare_apply_inner},
-                              {"batch_norm_backward_apply", prepare_apply_rows}},
-    [BNCLI_BACKWARD_APPLY_FROZEN] = {{"batch_norm_backward_frozen", prepare_apply_inner},
-                                     {"batch_norm_backward_frozen", prepare_apply_rows}},
-    [BNCLI_DOUBLE_BACKWARD_SUMS] = {{"batch_norm_double_backward_inner", prepare_tiles_inner},
-                                    {"batch_norm_double_backward_rows", prepare_tiles_rows}},
-    [BNCLI_DOUBLE_BACKWARD_MERGE] = {{"batch_norm_double_backward_merge", prepare_channels},
-                                     {"batch_norm_double_backward_merge", prepare_channels}},
-    [BNCLI_DOUBLE_BACKWARD_APPLY] = {{"batch_norm_double_backward_apply", prepare_apply_inner},
-                                     {"batch_norm_double_backward_apply", prepare_apply_rows}},
+/* What a step's work-items take, and how either family prepares for it. */
+typedef enum step_kind { CHANNELS, LINES, TILES, WHOLE } step_kind;
+
+static void (*const prepare[][FAMILIES])(const bncl_batch_norm *plan, step_build *build) = {
+    [CHANNELS] = {prepare_channels, prepare_channels},
+    [LINES] = {prepare_apply_inner, prepare_apply_rows},
+    [TILES] = {prepare_tiles_inner, prepare_tiles_rows},
+    [WHOLE] = {prepare_whole_inner, prepare_whole_rows},
+};
+
+/* A kernel for both families, or one for each. */
+static const struct {
+    step_kind kind;
+    const char *kernels[FAMILIES];
+} variants[BNCLI_BATCH_NORM_STEPS] = {
+    [BNCLI_STATISTICS] = {TILES, {"batch_norm_statistics_inner", "batch_norm_statistics_rows"}},
+    [BNCLI_STATISTICS_MERGE] = {CHANNELS, {"batch_norm_statistics_merge"}},
+    [BNCLI_STATISTICS_TILES] = {CHANNELS, {"batch_norm_statistics_tiles"}},
+    [BNCLI_STATISTICS_PAIR] = {CHANNELS, {"batch_norm_statistics_pair"}},
+    [BNCLI_RUNNING_UPDATE] = {CHANNELS, {"batch_norm_running_update"}},
+    [BNCLI_RUNNING_COEFFICIENTS] = {CHANNELS, {"batch_norm_running_coefficients"}},
+    [BNCLI_APPLY] = {LINES, {"batch_norm_apply"}},
+    [BNCLI_RUNNING_APPLY] = {LINES, {"batch_norm_running_apply"}},
+    [BNCLI_FORWARD_WHOLE] = {WHOLE,
+                             {"batch_norm_forward_whole_inner", "batch_norm_forward_whole_rows"}},
+    [BNCLI_BACKWARD_WHOLE] = {WHOLE,
+                              {"batch_norm_backward_whole_inner",
+                               "batch_norm_backward_whole_rows"}},
+    [BNCLI_BACKWARD_SUMS] = {TILES, {"batch_norm_backward_inner", "batch_norm_backward_rows"}},
+    [BNCLI_BACKWARD_MERGE] = {CHANNELS, {"batch_norm_backward_merge"}},
+    [BNCLI_BACKWARD_TILES] = {CHANNELS, {"batch_norm_backward_tiles"}},
+    [BNCLI_BACKWARD_PAIR] = {CHANNELS, {"batch_norm_backward_pair"}},
+    [BNCLI_BACKWARD_APPLY] = {LINES, {"batch_norm_backward_apply"}},
+    [BNCLI_BACKWARD_APPLY_FROZEN] = {LINES, {"batch_norm_backward_frozen"}},
+    [BNCLI_DOUBLE_BACKWARD_SUMS] = {TILES,
+                                    {"batch_norm_double_backward_inner",
+                                     "batch_norm_double_backward_rows"}},
+    [BNCLI_DOUBLE_BACKWARD_MERGE] = {CHANNELS, {"batch_norm_double_backward_merge"}},
+    [BNCLI_DOUBLE_BACKWARD_APPLY] = {LINES, {"batch_norm_double_backward_apply"}},
 };
 
 /* Statistics have no mask, but share a program with the sums of backward; and the two steps that
@@ -319,31 +320,24 @@ bncl_status bncli_batch_norm_need(bncl_batch_norm *plan, bncli_batch_norm_step s
     if (plan->kernels[step] != NULL)
         return BNCL_OK;
     const bncli_dtype_facts *dtype = bncli_dtype_facts_of(plan->dtype);
-    const variant *v = &variants[step][plan->geometry.inner == 1 ? ROWS : INNER];
+    const tensor_family family = plan->geometry.inner == 1 ? ROWS : INNER;
+    const char *own = variants[step].kernels[family];
     step_build build = {.count = 0};
     if (bncli_batch_norm_is_active(plan))
         build.mask = mask_roles[step];
     if (dtype->macro != NULL)
         add_macro(&build, dtype->macro, 1);
-    v->prepare(plan, &build);
+    prepare[variants[step].kind][family](plan, &build);
     add_activation(plan, &build);
     plan->grids[step] = build.grid;
-    return bncli_kernel_build(plan->context, v->kernel, build.macros, build.count,
-                              &plan->kernels[step], err);
+    return bncli_kernel_build(plan->context, own != NULL ? own : variants[step].kernels[INNER],
+                              build.macros, build.count, &plan->kernels[step], err);
 }
 
 /* Whether x is so small that launches cost more than memory does. */
 static bool is_small(const bncl_batch_norm *plan)
 {
     return bytes_of_x(plan) <= plan->tuning.direct * (size_t)1024;
-}
-
-/* Whether all compute units are at work for most of the time that so many work-groups of equal
-   length take: four fifths of it. */
-static bool keeps_busy(const bncl_batch_norm *plan, size_t groups)
-{
-    const size_t units = bncli_context_facts(plan->context)->compute_units;
-    return blocks(groups, units) * units * 4 <= groups * 5;
 }
 
 /* Whether all of training is one launch: where what a work-group takes at once, a channel of NCL,
