@@ -4,8 +4,8 @@
    in registers. */
 #define HELD (LANE_ITEMS == 1 ? 1 : STEPS)
 
-/* Whether to pack a tile: for two passes over it that pays, but not in kernels whose results go past
-   the caches, since memory sets the pace of those. */
+/* Whether to pack a tile: for two passes over it that pays, but not in kernels whose results go
+   past the caches, since memory sets the pace of those. */
 #ifdef STREAM
 #define PACKS(t) SHORT_LINES(t)
 #else

@@ -74,8 +74,8 @@ static bool keeps_busy(const bncl_batch_norm *plan, size_t groups)
     return blocks(groups, units) * units * 4 <= groups * 5;
 }
 
-/* Tiles of a work-group of NCL. A lone work-item has memory of its own for its tile, 24 KiB at most,
-   which PoCL takes from a thread's stack for all items of a group. */
+/* Tiles of a work-group of NCL. A lone work-item has memory of its own for its tile, 24 KiB at
+   most, which PoCL takes from a thread's stack for all items of a group. */
 static unsigned tiles_of_group(const bncli_tuning *t)
 {
     const unsigned tiles = t->group > t->lane_items ? t->group / t->lane_items : 1;
