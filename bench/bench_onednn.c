@@ -3,6 +3,7 @@
    is slow, and the sums are the same. Without HAVE_ONEDNN, which configure finds out, one that is
    never there. */
 #include "bench_contestant.h"
+#include "bench_threads.h"
 
 #include "fail.h"
 
@@ -13,7 +14,6 @@
 #include <string.h>
 
 #include "bench_numbers.h"
-#include "bench_threads.h"
 #include "onednn.h"
 
 #define EPS 1e-5f
