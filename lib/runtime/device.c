@@ -10,6 +10,10 @@
 #include "base/error.h"
 
 #define PLATFORM_NOT_FOUND_KHR (-1001)
+
+/* Bytes, at most. */
+#define CACHE_OF_A_UNIT ((uint64_t)16 << 20)
+
 #define MAX_DIMENSIONS 16 /* more than any device has */
 
 /* Copies a device's text, cut to size; empty where the device does not answer. */
@@ -107,6 +111,14 @@ static bool runs_native(cl_device_type type, cl_bool unified, cl_device_exec_cap
            (runs & CL_EXEC_NATIVE_KERNEL) != 0;
 }
 
+/* What the device's units have of a cache of so many bytes: a virtual machine of two cores is told
+   of all 480 MiB of its server's, which other machines use as well. */
+static uint64_t cache_of_units(uint64_t bytes, uint32_t units)
+{
+    const uint64_t most = CACHE_OF_A_UNIT * units;
+    return bytes < most ? bytes : most;
+}
+
 bncl_status bncli_device_facts_of(cl_device_id device, bncli_device_facts *out, bncl_error *err)
 {
     cl_uint native_vector = 0;
@@ -136,7 +148,7 @@ bncl_status bncli_device_facts_of(cl_device_id device, bncli_device_facts *out, 
                                 .max_items = {items[0], items[1], items[2]},
                                 .local_bytes = local,
                                 .max_allocation = allocation,
-                                .cache_bytes = cache,
+                                .cache_bytes = cache_of_units(cache, units),
                                 .compute_units = units,
                                 .has_fp64 = has_fp64(device),
                                 .runs_native = runs_native(type, unified, runs)};

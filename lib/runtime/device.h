@@ -15,7 +15,7 @@ typedef struct bncli_device_facts {
     size_t max_items[3];    /* of a work-group, along each dimension */
     uint64_t local_bytes;   /* of a work-group */
     uint64_t max_allocation; /* bytes of one buffer */
-    uint64_t cache_bytes;    /* of its largest cache; 0 where it has none */
+    uint64_t cache_bytes;    /* of its largest cache, 16 MiB a compute unit at most; 0 without */
     uint32_t compute_units;
     bool has_fp64;
     bool runs_native; /* it is the host's own processor, and a C function of the host can be a
