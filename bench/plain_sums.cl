@@ -7,12 +7,7 @@ __kernel void batch_norm_statistics_inner(__global const storage_t *x, ulong x_a
                                           ulong partial_at, uint channels, uint inner, uint count,
                                           uint tiles)
 {
-#if LANE_ITEMS == 1
-    __local acc_t *scratch = 0;
-#else
-    __local acc_t scratches[TILES_PER_GROUP][LANES];
-    __local acc_t *scratch = scratches[get_local_id(1)];
-#endif
+    TILE_SCRATCH(LANES);
     const size_t pairs = (size_t)tiles * channels;
     const size_t pair = min(get_global_id(1), pairs - 1);
     const tile_place t = tile_place_of(pair, channels, inner, count);
@@ -21,9 +16,12 @@ __kernel void batch_norm_statistics_inner(__global const storage_t *x, ulong x_a
     lanes_zero(s);
     lanes_zero(q);
     tile_cursor at;
+    tile_source source;
+    TILE_MEMORY(packed);
     tile_begin(&at, t);
-    for (uint step = 0; step < STEPS; ++step, tile_next(&at, t)) {
-        tile_step(v, x, x_outer, t, &at, 0.0f);
+    tile_open(&source, packed, x, x_outer, t, &at, 0.0f, SHORT_LINES(t));
+    for (uint step = 0; step < STEPS_OF(t); ++step, tile_next(&at, t)) {
+        tile_step(v, source, packed, t, &at, 0.0f);
 #pragma unroll
         for (uint u = 0; u < ITEM_VECTORS; ++u) {
             s[u] += v[u];
