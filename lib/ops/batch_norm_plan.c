@@ -14,8 +14,7 @@
 #define ROWS_TOGETHER 16384 /* elements */
 #define STREAM_GROUP 64     /* work-items */
 #define LONE_ITEMS 8        /* of a work-group that have a tile each */
-#define PAGE 4096           /* bytes */
-#define SLAB_SPAN 1048576   /* bytes of pages whose addresses a processor has at hand */
+#define SCATTERED 256       /* lines of a channel, each in a page of its own */
 
 /* What a step of a plan with an activation has to do with its mask. */
 typedef enum mask_role { NO_MASK, WRITES_MASK, READS_MASK } mask_role;
@@ -138,8 +137,9 @@ static void prepare_tiles_rows(const bncl_batch_norm *plan, step_build *build)
                                {t->block_group, 1}};
 }
 
-/* Vectors of channels that a work-item of NC and NLC takes whole: as many as are tuned, but each
-   compute unit must get an item, and two where its own cache may hold x. */
+/* Vectors of channels that a work-item of NC and NLC takes whole: as many as are tuned, since they
+   lie together, but each compute unit must get an item, and several where x is so small that
+   the unit's own cache holds what memory's order is for. */
 static unsigned whole_row_vectors(const bncl_batch_norm *plan, unsigned vector)
 {
     const bncli_device_facts *facts = bncli_context_facts(plan->context);
@@ -176,8 +176,9 @@ static void prepare_channels(const bncl_batch_norm *plan, step_build *build)
 }
 
 /* Neighbours of a work-item: `vectors` vectors of `vector` elements. One that writes a mask owns
-   whole bytes of it: 8 elements at least, or the line. Where the device prefers single elements,
-   vectors of four are a compromise: neighbouring work-items still read memory that touches. */
+   whole bytes of it: 8 elements at least, or the line. Where one element at a time is the device's
+   choice, vectors of four are a compromise: a GPU's neighbouring work-items still read memory that
+   touches, and a compiler that unrolls vectors has little to unroll. */
 typedef struct share {
     unsigned vector, vectors;
 } share;
@@ -231,8 +232,9 @@ static void prepare_apply_inner(const bncl_batch_norm *plan, step_build *build)
     prepare_lines(plan, build, lines, t->group, g->channels, g->inner);
 }
 
-/* NC and NLC: a line is a row. Neighbouring work-items take the same rows, fewer of long ones: a
-   second cache holds them. Where memory sets the pace, a work-group walks its rows to their end. */
+/* NC and NLC: a line is a row. Work-items that are neighbours take the same rows: of long rows
+   fewer, so that together they stay within memory that a second cache holds. Where memory sets the
+   pace, a work-group walks through its rows from end to end, many of them. */
 static void prepare_apply_rows(const bncl_batch_norm *plan, step_build *build)
 {
     const bncli_tuning *t = &plan->tuning;
@@ -339,14 +341,12 @@ static bool is_small(const bncl_batch_norm *plan)
     return bytes_of_x(plan) <= plan->tuning.direct * (size_t)1024;
 }
 
-/* Whether a channel of NCL lies in so many pages, each line in its own, that a processor is faster
-   with two passes over whole tensors. */
-static bool spans_many_pages(const bncl_batch_norm *plan)
+/* Whether a channel of NCL lies in so many lines that a processor, which keeps the addresses of few
+   pages at hand, is faster with two passes over whole tensors. */
+static bool is_scattered(const bncl_batch_norm *plan)
 {
-    const bncli_geometry *g = &plan->geometry;
-    const size_t line = g->inner * bncl_dtype_size(plan->dtype), apart = line > PAGE ? line : PAGE;
-    const size_t bytes = g->outer * (g->channels * line < apart ? g->channels * line : apart);
-    return bncli_context_facts(plan->context)->runs_native && g->inner > 1 && bytes >= SLAB_SPAN;
+    return bncli_context_facts(plan->context)->runs_native && plan->geometry.inner > 1 &&
+           plan->geometry.outer >= SCATTERED;
 }
 
 /* Whether all of training is one launch: where what a work-group takes at once, a channel of NCL,
@@ -363,7 +363,7 @@ static bool takes_whole(const bncl_batch_norm *plan)
         groups = blocks(g->channels, together * whole_row_vectors(plan, vector));
     }
     return g->count * together * bncl_dtype_size(plan->dtype) <= t->whole * (size_t)1024 &&
-           ((keeps_busy(plan, groups) && !spans_many_pages(plan)) || is_small(plan));
+           ((keeps_busy(plan, groups) && !is_scattered(plan)) || is_small(plan));
 }
 
 /* The steps of training and evaluation: what a plan's first calls need. */
