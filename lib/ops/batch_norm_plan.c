@@ -13,7 +13,8 @@
 #define TINY 65536          /* bytes of x that one compute unit is through with sooner than two */
 #define ROWS_TOGETHER 16384 /* elements */
 #define STREAM_GROUP 64     /* work-items */
-#define LONE_ITEMS 8        /* of a work-group that have a tile each */
+#define TILE_BYTES 24960    /* that a lone work-item holds of a tile, at most: tile_read.cl */
+#define ROWS_BYTES 256      /* that one holds of a leaf's rows, a channel: rows_moments.cl */
 #define SCATTERED 256       /* lines of a channel, each in a page of its own */
 
 /* What a step of a plan with an activation has to do with its mask. */
@@ -75,16 +76,14 @@ static bool keeps_busy(const bncl_batch_norm *plan, size_t groups)
     return blocks(groups, units) * units * 4 <= groups * 5;
 }
 
-/* Tiles of a work-group of NCL. A lone work-item has memory of its own for its tile, 24 KiB at
-   most, which PoCL takes from a thread's stack for all items of a group. */
+/* Tiles of a work-group of NCL. */
 static unsigned tiles_of_group(const bncli_tuning *t)
 {
     const unsigned tiles = t->group > t->lane_items ? t->group / t->lane_items : 1;
-    return t->lane_items == 1 && tiles > LONE_ITEMS ? LONE_ITEMS : tiles;
+    return t->lane_items == 1 ? items_that_fit(tiles, TILE_BYTES) : tiles;
 }
 
-/* Channels of a work-group of NCL that takes them whole, each by a lone work-item: fewer where
-   groups would be too few. */
+/* Channels of NCL that a group takes whole, a lone work-item each: fewer where groups are few. */
 static unsigned lone_channels(const bncl_batch_norm *plan)
 {
     unsigned alone = along_last(plan, tiles_of_group(&plan->tuning));
@@ -127,14 +126,14 @@ static void prepare_whole_inner(const bncl_batch_norm *plan, step_build *build)
 /* Tiles of NC and NLC: a work-item takes a block of channels of a tile. */
 static void prepare_tiles_rows(const bncl_batch_norm *plan, step_build *build)
 {
-    const bncli_tuning *t = &plan->tuning;
     const size_t channels = plan->geometry.channels;
-    unsigned vector = vector_for(t->vector, channels);
-    unsigned vectors = vectors_for(t->vectors, vector, channels);
+    unsigned vector = vector_for(plan->tuning.vector, channels);
+    unsigned vectors = vectors_for(plan->tuning.vectors, vector, channels);
     add_macro(build, "VEC", vector);
     add_macro(build, "CHANNEL_VECTORS", vectors);
-    build->grid = (bncli_grid){{blocks(channels, (size_t)vector * vectors), plan->tiles},
-                               {t->block_group, 1}};
+    const size_t block = (size_t)vector * vectors;
+    build->grid = (bncli_grid){{blocks(channels, block), plan->tiles},
+                               {items_that_fit(plan->tuning.block_group, block * ROWS_BYTES), 1}};
 }
 
 /* Vectors of channels that a work-item of NC and NLC takes whole: as many as are tuned, since they
@@ -164,9 +163,10 @@ static void prepare_whole_rows(const bncl_batch_norm *plan, step_build *build)
     add_macro(build, "LINE_VECTORS", vectors);
     add_macro(build, "CHANNELS_INNERMOST", 1);
     add_stream(plan, build);
-    const size_t items = blocks(channels, (size_t)vector * vectors);
-    const unsigned group = bytes_of_x(plan) <= TINY ? vector_for(t->group, items) : 1;
-    build->grid = (bncli_grid){{items, 1}, {group > t->block_group ? group : t->block_group, 1}};
+    const size_t block = (size_t)vector * vectors, items = blocks(channels, block);
+    const unsigned tiny = bytes_of_x(plan) <= TINY ? vector_for(t->group, items) : 1;
+    const unsigned group = tiny > t->block_group ? tiny : t->block_group;
+    build->grid = (bncli_grid){{items, 1}, {items_that_fit(group, block * ROWS_BYTES), 1}};
 }
 
 /* One work-item a channel. */

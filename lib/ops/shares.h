@@ -26,4 +26,13 @@ static inline unsigned vectors_for(unsigned tuned, unsigned vector, size_t lengt
     return tuned;
 }
 
+/* Work-items of a group, each of which has `bytes` of memory of its own: PoCL takes that of all of
+   a group's from the stack of one thread, 8 MiB. */
+static inline unsigned items_that_fit(unsigned items, size_t bytes)
+{
+    while (items > 1 && items * bytes > (size_t)1 << 18)
+        items /= 2;
+    return items;
+}
+
 #endif

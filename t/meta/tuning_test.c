@@ -43,6 +43,32 @@ static void every_tuning_gives_the_same_bits(void **state)
     }
 }
 
+/* Nor do large groups of work-items that hold rows change any, or end the process: PoCL takes the
+   memory of all of a group's items from the stack of one thread. */
+static void nor_do_large_groups_of_rows(void **state)
+{
+    device *d = device_of(state);
+    const batch_norm_case c = batch_norm_case_make(BNCL_LAYOUT_NC, 33, d->small ? 520 : 4096, 1);
+    const char *const large[] = {
+        NULL,
+        "vector=16,vectors=4,lane_items=1,group=1024,block_group=1024,whole=0,direct=0",
+        "vector=16,vectors=4,lane_items=1,group=1024,block_group=1024,whole=4096,direct=4096",
+    };
+    batch_norm_fingerprint own;
+    for (size_t t = 0; t < sizeof large / sizeof *large; ++t) {
+        tune(large[t]);
+        batch_norm_data data = batch_norm_data_make(&c);
+        batch_norm_run_train(d, &c, &data);
+        const batch_norm_fingerprint got = batch_norm_fingerprint_of(&c, &data);
+        if (t == 0)
+            own = got;
+        for (size_t r = 0; r < fingerprint_results; ++r)
+            if (got.of[r] != own.of[r])
+                harness_fail("%s: other bits in %s", large[t], fingerprint_names[r]);
+        harness_release(NULL);
+    }
+}
+
 /* Backward through a running_mean that is infinite: what a work-item computes of places without a
    value reaches no sum, however many it has. */
 static void nor_do_places_without_a_value(void **state)
@@ -144,9 +170,8 @@ static void a_malformed_tuning_is_refused(void **state)
 int main(void)
 {
     const struct CMUnitTest tests[] = {
-        HARNESS_TEST(every_tuning_gives_the_same_bits),
-        HARNESS_TEST(nor_do_places_without_a_value),
-        HARNESS_TEST(the_other_operators_too),
+        HARNESS_TEST(every_tuning_gives_the_same_bits), HARNESS_TEST(nor_do_large_groups_of_rows),
+        HARNESS_TEST(nor_do_places_without_a_value),    HARNESS_TEST(the_other_operators_too),
         HARNESS_TEST(a_malformed_tuning_is_refused),
     };
     cmocka_set_message_output(CM_OUTPUT_TAP);
