@@ -13,6 +13,7 @@
 #define CHANNEL_VECTORS 1
 #endif
 #define MOMENT_LEAF 32
+#define ROWS_AHEAD 16
 
 /* sum (x-center) of a leaf, and sum (x-center)^2. */
 typedef struct {
@@ -45,15 +46,15 @@ accv leaf_plain_mean(__global const storage_t *x, ulong outer, uint rows, uint h
 #define AGAIN(r, u) load_some(x + (r) * outer + (u) * VEC, left(have, (u) * VEC))
 #endif
 
-/* Adds row r's vectors, each less its pivot. Asks for the row that is a leaf further, which may lie
-   behind the tensor: asking reads nothing. */
+/* Adds row r's vectors, each less its pivot. Asks for a row further on, which may lie behind the
+   tensor: asking reads nothing. */
 INLINE void row_add(accv sum[CHANNEL_VECTORS], accv held[MOMENT_LEAF][CHANNEL_VECTORS],
                     __global const storage_t *x, ulong outer, uint r, uint have,
                     accv pivot[CHANNEL_VECTORS])
 {
 #pragma unroll
     for (uint u = 0; u < CHANNEL_VECTORS; ++u) {
-        ASK_FOR(x + (r + MOMENT_LEAF) * outer + u * VEC);
+        ASK_FOR(x + (r + ROWS_AHEAD) * outer + u * VEC);
         sum[u] += HOLD(load_some(x + r * outer + u * VEC, left(have, u * VEC)), r, u) - pivot[u];
     }
 }
@@ -71,9 +72,10 @@ INLINE void row_ask_for(__global const storage_t *row)
 }
 
 /* The first means of a leaf's channels: all of a row's vectors before the next row, since that is
-   how they lie in memory. */
+   how they lie in memory. share is 1/rows. */
 INLINE void leaf_centers(accv center[CHANNEL_VECTORS], accv held[MOMENT_LEAF][CHANNEL_VECTORS],
-                         __global const storage_t *x, ulong outer, uint rows, uint have)
+                         __global const storage_t *x, ulong outer, uint rows, uint have,
+                         acc_t share)
 {
     accv k0[CHANNEL_VECTORS], k1[CHANNEL_VECTORS], k2[CHANNEL_VECTORS], k3[CHANNEL_VECTORS];
 #pragma unroll
@@ -94,10 +96,9 @@ INLINE void leaf_centers(accv center[CHANNEL_VECTORS], accv held[MOMENT_LEAF][CH
         row_add(k1, held, x, outer, r + 1, have, center);
     if (r + 2 < rows)
         row_add(k2, held, x, outer, r + 2, have, center);
-    const acc_t weight = reciprocal((acc_t)rows);
 #pragma unroll
     for (uint u = 0; u < CHANNEL_VECTORS; ++u)
-        center[u] += ((k0[u] + k1[u]) + (k2[u] + k3[u])) * weight;
+        center[u] += ((k0[u] + k1[u]) + (k2[u] + k3[u])) * share;
 }
 
 INLINE void leaf_sums(moment_sums *sums, accv held[MOMENT_LEAF][CHANNEL_VECTORS],
@@ -124,38 +125,62 @@ INLINE void leaf_sums(moment_sums *sums, accv held[MOMENT_LEAF][CHANNEL_VECTORS]
     sums->q = (k0.q + k1.q) + (k2.q + k3.q);
 }
 
-/* The moments of a leaf about `center`; x is where the leaf's vector begins. */
-moments leaf_moments(moment_sums sums, __global const storage_t *x, ulong outer, uint rows,
-                     uint have, accv center)
+/* The moments of a leaf of a tile whose mean is not finite; x is where the leaf's vector begins, s
+   its sum (x-center). */
+moments leaf_check(moments leaf, accv s, __global const storage_t *x, ulong outer, uint have)
 {
-    moments m = moments_about(rows, center, sums.s, sums.q);
-    if (ANY(!isfinite(m.hi)) || ANY(!isfinite(sums.s))) {
-        const accv plain = leaf_plain_mean(x, outer, rows, have);
-        m.lo = CHOOSE((accv)(0.0f), m.lo, isfinite(sums.s));
-        m.m2 = CHOOSE((accv)(NAN), m.m2, isfinite(sums.s));
-        m.hi = CHOOSE(plain, m.hi, isfinite(sums.s));
-    }
-    return m;
+    const condv sound = isfinite(leaf.hi) && isfinite(s);
+    leaf.hi = CHOOSE(leaf_plain_mean(x, outer, leaf.count, have), leaf.hi, sound);
+    leaf.lo = CHOOSE((accv)(0.0f), leaf.lo, sound);
+    leaf.m2 = CHOOSE((accv)(NAN), leaf.m2, sound);
+    return leaf;
 }
 
-/* x and partial are where the item's first channel begins, in the tile's first row and in row 0 of
-   the tile's; `have` channels are left from there on. */
-INLINE void rows_statistics(__global const storage_t *x, ulong outer, uint rows, uint have,
-                            __global acc_t *partial, size_t pairs)
+/* The moments of a tile's channels. Its leaves are taken for finite, unless checked. */
+INLINE void leaves_merge(moments all[CHANNEL_VECTORS], __global const storage_t *x, ulong outer,
+                         uint rows, uint have, int checked)
 {
-    moments all[CHANNEL_VECTORS];
     for (uint r = 0; r < rows; r += MOMENT_LEAF, x += MOMENT_LEAF * outer) {
         const uint count = min((uint)MOMENT_LEAF, rows - r);
+        const acc_t share = reciprocal((acc_t)count),
+                    part = divide((acc_t)count, (acc_t)(r + count));
         accv center[CHANNEL_VECTORS], held[MOMENT_LEAF][CHANNEL_VECTORS];
-        leaf_centers(center, held, x, outer, count, have);
+        leaf_centers(center, held, x, outer, count, have, share);
 #pragma unroll
         for (uint u = 0; u < CHANNEL_VECTORS; ++u) {
             moment_sums sums;
             leaf_sums(&sums, held, x, outer, count, u, have, center[u]);
-            const moments leaf =
-                leaf_moments(sums, x + u * VEC, outer, count, left(have, u * VEC), center[u]);
-            all[u] = r == 0 ? leaf : moments_merge(all[u], leaf);
+            moments leaf = moments_about(count, share, center[u], sums.s, sums.q);
+            if (checked)
+                leaf = leaf_check(leaf, sums.s, x + u * VEC, outer, left(have, u * VEC));
+            if (r == 0)
+                all[u] = leaf;
+            else
+                all[u] = checked ? moments_merge(all[u], leaf) : moments_join(all[u], leaf, part);
         }
+    }
+}
+
+INLINE int are_finite(const moments all[CHANNEL_VECTORS])
+{
+    int finite = 1;
+#pragma unroll
+    for (uint u = 0; u < CHANNEL_VECTORS; ++u)
+        finite = finite && !ANY(!isfinite(all[u].hi));
+    return finite;
+}
+
+/* x and partial are where the item's first channel begins, in the tile's first row and in row 0 of
+   the tile's; `have` channels are left from there on. An infinity, a NaN or an overflow shows in
+   the tile's mean, and has the tile made again. */
+INLINE void rows_statistics(__global const storage_t *x, ulong outer, uint rows, uint have,
+                            __global acc_t *partial, size_t pairs)
+{
+    moments all[CHANNEL_VECTORS];
+    for (int checked = 0;; checked = 1) {
+        leaves_merge(all, x, outer, rows, have, checked);
+        if (checked || are_finite(all))
+            break;
     }
 #pragma unroll
     for (uint u = 0; u < CHANNEL_VECTORS; ++u) {

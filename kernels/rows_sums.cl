@@ -10,7 +10,6 @@
 #define CHANNEL_VECTORS 1
 #endif
 #define CHAINS_LEAF 16
-#define ROWS_AHEAD 32
 
 typedef struct {
     accv s, q;

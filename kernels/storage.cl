@@ -96,9 +96,10 @@ VECTOR_MEMORY(ACC)
 VECTOR_MEMORY(ushort)
 VECTOR_MEMORY(uint)
 
-/* Asks for the line of the cache that p lies in, and goes on. */
+/* Asks for the line of memory that p lies in, and goes on. It goes to the second cache: rows that
+   lie a power of two apart drive each other out of the first. */
 #ifdef PROCESSOR
-#define ASK_FOR(p) __builtin_prefetch((const void *)(ulong)(p))
+#define ASK_FOR(p) __builtin_prefetch((const void *)(ulong)(p), 0, 2)
 #else
 #define ASK_FOR(p)
 #endif
