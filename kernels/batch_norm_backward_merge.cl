@@ -11,13 +11,13 @@
    With ACCUMULATE they are added to what dgamma and dbeta hold.
    Totals are one tile: with tiles = 1 batch_norm_backward_merge takes them in place of `partial`.
    With FROZEN statistics `invstd` holds running_var, and dx = k1*dy.
-   Grid: one work-item a channel. Traffic: 16 bytes read per tile and channel. */
-void sums_store(sums all, __global acc_t *to, size_t row)
+   Grid: one work-item VEC channels. Traffic: 16 bytes read per tile and channel. */
+void sums_store(sums all, __global acc_t *to, size_t row, uint have)
 {
-    to[0] = unsigned_zero(all.s.hi);
-    to[row] = unsigned_zero(all.s.lo);
-    to[2 * row] = unsigned_zero(all.q.hi);
-    to[3 * row] = unsigned_zero(all.q.lo);
+    acc_store_some(unsigned_zero(all.s.hi), to, have);
+    acc_store_some(unsigned_zero(all.s.lo), to + row, have);
+    acc_store_some(unsigned_zero(all.q.hi), to + 2 * row, have);
+    acc_store_some(unsigned_zero(all.q.lo), to + 3 * row, have);
 }
 
 __kernel void batch_norm_backward_merge(__global const acc_t *partial, ulong partial_at,
@@ -30,22 +30,26 @@ __kernel void batch_norm_backward_merge(__global const acc_t *partial, ulong par
                                         __global acc_t *dbeta, ulong dbeta_at, uint flags,
                                         uint channels, uint count, uint tiles, acc_t eps)
 {
-    const uint c = (uint)get_global_id(0);
-    if (c >= channels)
+    const uint c = (uint)get_global_id(0) * VEC, have = left(channels, c);
+    if (have == 0)
         return;
-    const sums all = sums_of_channel(partial + partial_at + c, channels, tiles, 1);
-    const acc_t saved = invstds[invstd_at + c];
-    const acc_t invstd = flags & FROZEN ? inverse_sqrt(saved + eps) : saved;
-    const acc_t lo = flags & FROZEN ? 0.0f : mean_lo[mean_lo_at + c];
-    const dx_coefficients k = dx_coefficients_of(all, mean_hi[mean_hi_at + c], lo, invstd,
-                                                 gamma + gamma_at + c, flags, count, 1);
+    const sums all = sums_of_channel(partial + partial_at + c, channels, tiles, have);
+    accv invstd = acc_load_some(invstds + invstd_at + c, have), lo = 0.0f;
+    if (flags & FROZEN)
+        invstd = inverse_sqrt(invstd + eps);
+    else
+        lo = acc_load_some(mean_lo + mean_lo_at + c, have);
+    const dx_coefficients k =
+        dx_coefficients_of(all, acc_load_some(mean_hi + mean_hi_at + c, have), lo, invstd,
+                           gamma + gamma_at + c, flags, count, have);
     coefficients += coefficients_at + c;
-    coefficients[0] = k.hi;
-    coefficients[channels] = k.lo;
-    coefficients[2 * (size_t)channels] = k.k1;
-    coefficients[3 * (size_t)channels] = k.k2;
-    coefficients[4 * (size_t)channels] = k.k3;
-    parameter_gradients_store(all, invstd, dgamma + dgamma_at + c, dbeta + dbeta_at + c, flags, 1);
+    acc_store_some(k.hi, coefficients, have);
+    acc_store_some(k.lo, coefficients + channels, have);
+    acc_store_some(k.k1, coefficients + 2 * (size_t)channels, have);
+    acc_store_some(k.k2, coefficients + 3 * (size_t)channels, have);
+    acc_store_some(k.k3, coefficients + 4 * (size_t)channels, have);
+    parameter_gradients_store(all, invstd, dgamma + dgamma_at + c, dbeta + dbeta_at + c, flags,
+                              have);
 }
 
 /* The sums of a batch, from its tiles. Traffic: 16 bytes read per tile and channel, 16 written per
@@ -54,11 +58,11 @@ __kernel void batch_norm_backward_tiles(__global const acc_t *partial, ulong par
                                         __global acc_t *totals, ulong totals_at, uint channels,
                                         uint tiles)
 {
-    const uint c = (uint)get_global_id(0);
-    if (c >= channels)
+    const uint c = (uint)get_global_id(0) * VEC, have = left(channels, c);
+    if (have == 0)
         return;
-    const sums all = sums_of_channel(partial + partial_at + c, channels, tiles, 1);
-    sums_store(all, totals + totals_at + c, channels);
+    const sums all = sums_of_channel(partial + partial_at + c, channels, tiles, have);
+    sums_store(all, totals + totals_at + c, channels, have);
 }
 
 /* The sums of two batches together; `both` may be one of the two. Traffic: 32 bytes read per
@@ -67,11 +71,11 @@ __kernel void batch_norm_backward_pair(__global const acc_t *first, ulong first_
                                        __global const acc_t *second, ulong second_at,
                                        __global acc_t *both, ulong both_at, uint channels)
 {
-    const uint c = (uint)get_global_id(0);
-    if (c >= channels)
+    const uint c = (uint)get_global_id(0) * VEC, have = left(channels, c);
+    if (have == 0)
         return;
     sums a, b;
-    sums_read(&a, first + first_at + c, channels, 1);
-    sums_read(&b, second + second_at + c, channels, 1);
-    sums_store(sums_add(a, b), both + both_at + c, channels);
+    sums_read(&a, first + first_at + c, channels, have);
+    sums_read(&b, second + second_at + c, channels, have);
+    sums_store(sums_add(a, b), both + both_at + c, channels, have);
 }

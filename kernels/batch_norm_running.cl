@@ -1,5 +1,5 @@
-/* Running statistics: their update after a training batch, and their use in evaluation. One
-   work-item a channel.
+/* Running statistics: their update after a training batch, and their use in evaluation. A
+   work-item takes VEC channels.
 
      coefficients  [5][channels]: see batch_norm_statistics_merge.cl */
 
@@ -13,16 +13,17 @@ __kernel void batch_norm_running_update(__global const acc_t *coefficients, ulon
                                         __global acc_t *next_var, ulong next_var_at, uint flags,
                                         uint channels, acc_t keep, acc_t take)
 {
-    const uint c = (uint)get_global_id(0);
-    if (c >= channels)
+    const uint c = (uint)get_global_id(0) * VEC, have = left(channels, c);
+    if (have == 0)
         return;
     coefficients += coefficients_at + c;
     if (flags & HAS_RUNNING_MEAN)
-        running_store(coefficients[0], running_mean + running_mean_at + c,
-                      next_mean + next_mean_at + c, keep, take, 1);
+        running_store(acc_load_some(coefficients, have), running_mean + running_mean_at + c,
+                      next_mean + next_mean_at + c, keep, take, have);
     if (flags & HAS_RUNNING_VAR)
-        running_store(coefficients[4 * (size_t)channels], running_var + running_var_at + c,
-                      next_var + next_var_at + c, keep, take, 1);
+        running_store(acc_load_some(coefficients + 4 * (size_t)channels, have),
+                      running_var + running_var_at + c,
+                      next_var + next_var_at + c, keep, take, have);
 }
 
 /* The coefficients of y = (x - running_mean)*gamma/sqrt(running_var+eps) + beta. Traffic: up to 16
@@ -33,15 +34,12 @@ __kernel void batch_norm_running_coefficients(
     ulong beta_at, __global acc_t *coefficients, ulong coefficients_at, uint flags, uint channels,
     acc_t eps)
 {
-    const uint c = (uint)get_global_id(0);
-    if (c >= channels)
+    const uint c = (uint)get_global_id(0) * VEC, have = left(channels, c);
+    if (have == 0)
         return;
-    const acc_t invstd = inverse_sqrt(running_var[running_var_at + c] + eps);
-    const normalizer k = normalizer_of(running_mean[running_mean_at + c], 0.0f, invstd,
-                                       gamma + gamma_at + c, beta + beta_at + c, flags, 1);
-    coefficients += coefficients_at + c;
-    coefficients[0] = k.hi;
-    coefficients[channels] = k.lo;
-    coefficients[2 * (size_t)channels] = k.scale;
-    coefficients[3 * (size_t)channels] = k.shift;
+    const accv invstd = inverse_sqrt(acc_load_some(running_var + running_var_at + c, have) + eps);
+    const normalizer k =
+        normalizer_of(acc_load_some(running_mean + running_mean_at + c, have), 0.0f, invstd,
+                      gamma + gamma_at + c, beta + beta_at + c, flags, have);
+    normalizer_store(k, coefficients + coefficients_at + c, channels, have);
 }

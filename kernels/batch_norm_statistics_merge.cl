@@ -9,12 +9,12 @@
 
    Merged statistics are one tile, whatever their count: with tiles = 1 batch_norm_statistics_merge
    takes them in place of `partial`.
-   Grid: one work-item a channel. Traffic: 12 bytes read per tile and channel. */
-void store_rows(moments m, __global acc_t *to, size_t row)
+   Grid: one work-item VEC channels. Traffic: 12 bytes read per tile and channel. */
+void store_rows(moments m, __global acc_t *to, size_t row, uint have)
 {
-    to[0] = unsigned_zero(m.hi);
-    to[row] = unsigned_zero(m.lo);
-    to[2 * row] = unsigned_zero(m.m2);
+    acc_store_some(unsigned_zero(m.hi), to, have);
+    acc_store_some(unsigned_zero(m.lo), to + row, have);
+    acc_store_some(unsigned_zero(m.m2), to + 2 * row, have);
 }
 
 __kernel void batch_norm_statistics_merge(__global const acc_t *partial, ulong partial_at,
@@ -27,24 +27,23 @@ __kernel void batch_norm_statistics_merge(__global const acc_t *partial, ulong p
                                           uint flags, uint channels, uint count, uint tiles,
                                           acc_t eps)
 {
-    const uint c = (uint)get_global_id(0);
-    if (c >= channels)
+    const uint c = (uint)get_global_id(0) * VEC, have = left(channels, c);
+    if (have == 0)
         return;
     const moments all =
-        moments_of_channel(partial + partial_at + c, channels, count, tiles, 1);
-    const acc_t invstd = invstd_of(all, count, eps);
+        moments_of_channel(partial + partial_at + c, channels, count, tiles, have);
+    const accv invstd = invstd_of(all, count, eps);
     const normalizer k =
-        normalizer_of(all.hi, all.lo, invstd, gamma + gamma_at + c, beta + beta_at + c, flags, 1);
+        normalizer_of(all.hi, all.lo, invstd, gamma + gamma_at + c, beta + beta_at + c, flags,
+                      have);
     coefficients += coefficients_at + c;
-    coefficients[0] = k.hi;
-    coefficients[channels] = k.lo;
-    coefficients[2 * (size_t)channels] = k.scale;
-    coefficients[3 * (size_t)channels] = k.shift;
-    coefficients[4 * (size_t)channels] = divide(all.m2, (acc_t)(count - 1));
+    normalizer_store(k, coefficients, channels, have);
+    acc_store_some(divide_each(all.m2, (acc_t)(count - 1)), coefficients + 4 * (size_t)channels,
+                   have);
     if (flags & HAS_SAVE) {
-        save_mean[save_mean_at + c] = unsigned_zero(all.hi);
-        save_mean_lo[save_mean_lo_at + c] = unsigned_zero(all.lo);
-        save_invstd[save_invstd_at + c] = invstd;
+        acc_store_some(unsigned_zero(all.hi), save_mean + save_mean_at + c, have);
+        acc_store_some(unsigned_zero(all.lo), save_mean_lo + save_mean_lo_at + c, have);
+        acc_store_some(invstd, save_invstd + save_invstd_at + c, have);
     }
 }
 
@@ -54,20 +53,20 @@ __kernel void batch_norm_statistics_tiles(__global const acc_t *partial, ulong p
                                           __global acc_t *statistics, ulong statistics_at,
                                           uint channels, uint count, uint tiles)
 {
-    const uint c = (uint)get_global_id(0);
-    if (c >= channels)
+    const uint c = (uint)get_global_id(0) * VEC, have = left(channels, c);
+    if (have == 0)
         return;
     const moments all =
-        moments_of_channel(partial + partial_at + c, channels, count, tiles, 1);
-    store_rows(all, statistics + statistics_at + c, channels);
+        moments_of_channel(partial + partial_at + c, channels, count, tiles, have);
+    store_rows(all, statistics + statistics_at + c, channels, have);
 }
 
-void load_rows(moments *m, __global const acc_t *statistics, size_t row, uint count)
+void load_rows(moments *m, __global const acc_t *statistics, size_t row, uint count, uint have)
 {
     m->count = count;
-    m->hi = statistics[0];
-    m->lo = statistics[row];
-    m->m2 = statistics[2 * row];
+    m->hi = acc_load_some(statistics, have);
+    m->lo = acc_load_some(statistics + row, have);
+    m->m2 = acc_load_some(statistics + 2 * row, have);
 }
 
 /* The statistics of two batches together; `both` may be one of the two. Traffic: 24 bytes read per
@@ -77,11 +76,11 @@ __kernel void batch_norm_statistics_pair(__global const acc_t *first, ulong firs
                                          __global acc_t *both, ulong both_at, uint channels,
                                          uint first_count, uint second_count)
 {
-    const uint c = (uint)get_global_id(0);
-    if (c >= channels)
+    const uint c = (uint)get_global_id(0) * VEC, have = left(channels, c);
+    if (have == 0)
         return;
     moments a, b;
-    load_rows(&a, first + first_at + c, channels, first_count);
-    load_rows(&b, second + second_at + c, channels, second_count);
-    store_rows(moments_merge(a, b), both + both_at + c, channels);
+    load_rows(&a, first + first_at + c, channels, first_count, have);
+    load_rows(&b, second + second_at + c, channels, second_count, have);
+    store_rows(moments_merge(a, b), both + both_at + c, channels, have);
 }

@@ -48,6 +48,15 @@ normalizer normalizer_of(accv hi, accv lo, accv invstd, __global const acc_t *ga
     return k;
 }
 
+/* Writes it as rows of `channels`, of which to is the first one's place for its first channel. */
+void normalizer_store(normalizer k, __global acc_t *to, size_t channels, uint have)
+{
+    channel_store(k.hi, to, have);
+    channel_store(k.lo, to + channels, have);
+    channel_store(k.scale, to + 2 * channels, have);
+    channel_store(k.shift, to + 3 * channels, have);
+}
+
 /* dx = k1*((g - k2) - ((x - hi) - lo)*k3) with
    k1 = gamma*invstd, k2 = dbeta/n, k3 = invstd*dgamma/n. */
 typedef struct {

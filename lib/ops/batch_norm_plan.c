@@ -1,7 +1,6 @@
 /* Which variant of each batch norm step runs, with which macros and on which grid: geometry and
    device facts give an immutable plan. A variant is a row. */
-#include "ops/batch_norm.h"
-
+#include "ops/batch_norm_choice.h"
 #include "ops/shares.h"
 #include "program/build.h"
 #include "runtime/context.h"
@@ -9,13 +8,12 @@
 
 #define MACROS 12           /* more than a dtype, what a prepare_ adds and an activation are */
 #define LONG_LINE 256       /* elements */
-#define CLOSE_PART 16       /* of the last cache: a share that each unit's own may hold */
 #define TINY 65536          /* bytes of x that one compute unit is through with sooner than two */
 #define ROWS_TOGETHER 16384 /* elements */
 #define STREAM_GROUP 64     /* work-items */
 #define TILE_BYTES 24960    /* that a lone work-item holds of a tile, at most: tile_read.cl */
 #define ROWS_BYTES 256      /* that one holds of a leaf's rows, a channel: rows_moments.cl */
-#define SCATTERED 256       /* lines of a channel, each in a page of its own */
+#define NODES_BYTES 384     /* that one holds of the tree of tiles, a channel: merge_order.cl */
 
 /* What a step of a plan with an activation has to do with its mask. */
 typedef enum mask_role { NO_MASK, WRITES_MASK, READS_MASK } mask_role;
@@ -27,16 +25,11 @@ typedef struct step_build {
     bncli_grid grid;
 } step_build;
 
-static size_t bytes_of_x(const bncl_batch_norm *plan)
-{
-    return plan->geometry.total * bncl_dtype_size(plan->dtype);
-}
-
 /* Work-items of a group along its last dimension, `items` at most: a GPU may allow 64 there, and
    1024 along the others, which tunings keep to. */
 static unsigned along_last(const bncl_batch_norm *plan, unsigned items)
 {
-    return vector_for(items, bncli_context_facts(plan->context)->max_items[2]);
+    return bncli_vector_for(items, bncli_context_facts(plan->context)->max_items[2]);
 }
 
 static void add_macro(step_build *build, const char *name, unsigned value)
@@ -49,7 +42,7 @@ static void add_macro(step_build *build, const char *name, unsigned value)
 static bool streams(const bncl_batch_norm *plan)
 {
     const bncli_device_facts *facts = bncli_context_facts(plan->context);
-    return facts->runs_native && bytes_of_x(plan) >= facts->cache_bytes / 2;
+    return facts->runs_native && bncli_batch_norm_bytes_of_x(plan) >= facts->cache_bytes / 2;
 }
 
 static void add_stream(const bncl_batch_norm *plan, step_build *build)
@@ -68,26 +61,19 @@ static unsigned whole_vectors(const bncl_batch_norm *plan, unsigned vector, unsi
     return vectors;
 }
 
-/* Whether all compute units are at work for most of the time that so many work-groups of equal
-   length take: four fifths of it. */
-static bool keeps_busy(const bncl_batch_norm *plan, size_t groups)
-{
-    const size_t units = bncli_context_facts(plan->context)->compute_units;
-    return blocks(groups, units) * units * 4 <= groups * 5;
-}
-
 /* Tiles of a work-group of NCL. */
 static unsigned tiles_of_group(const bncli_tuning *t)
 {
     const unsigned tiles = t->group > t->lane_items ? t->group / t->lane_items : 1;
-    return t->lane_items == 1 ? items_that_fit(tiles, TILE_BYTES) : tiles;
+    return t->lane_items == 1 ? bncli_items_that_fit(tiles, TILE_BYTES) : tiles;
 }
 
 /* Channels of NCL that a group takes whole, a lone work-item each: fewer where groups are few. */
 static unsigned lone_channels(const bncl_batch_norm *plan)
 {
     unsigned alone = along_last(plan, tiles_of_group(&plan->tuning));
-    while (alone > 1 && !keeps_busy(plan, blocks(plan->geometry.channels, alone)))
+    while (alone > 1 &&
+           !bncli_batch_norm_keeps_busy(plan, bncli_blocks(plan->geometry.channels, alone)))
         alone /= 2;
     return alone;
 }
@@ -127,28 +113,14 @@ static void prepare_whole_inner(const bncl_batch_norm *plan, step_build *build)
 static void prepare_tiles_rows(const bncl_batch_norm *plan, step_build *build)
 {
     const size_t channels = plan->geometry.channels;
-    unsigned vector = vector_for(plan->tuning.vector, channels);
-    unsigned vectors = vectors_for(plan->tuning.vectors, vector, channels);
+    unsigned vector = bncli_vector_for(plan->tuning.vector, channels);
+    unsigned vectors = bncli_vectors_for(plan->tuning.vectors, vector, channels);
     add_macro(build, "VEC", vector);
     add_macro(build, "CHANNEL_VECTORS", vectors);
     const size_t block = (size_t)vector * vectors;
-    build->grid = (bncli_grid){{blocks(channels, block), plan->tiles},
-                               {items_that_fit(plan->tuning.block_group, block * ROWS_BYTES), 1}};
-}
-
-/* Vectors of channels that a work-item of NC and NLC takes whole: as many as are tuned, since they
-   lie together, but each compute unit must get an item, and several where x is so small that
-   the unit's own cache holds what memory's order is for. */
-static unsigned whole_row_vectors(const bncl_batch_norm *plan, unsigned vector)
-{
-    const bncli_device_facts *facts = bncli_context_facts(plan->context);
-    const size_t channels = plan->geometry.channels;
-    const bool close = bytes_of_x(plan) <= facts->cache_bytes / CLOSE_PART;
-    const size_t least = facts->compute_units * (close ? 2 : 1);
-    unsigned vectors = vectors_for(plan->tuning.vectors, vector, channels);
-    while (vectors > 1 && blocks(channels, (size_t)vector * vectors) < least)
-        vectors /= 2;
-    return vectors;
+    build->grid =
+        (bncli_grid){{bncli_blocks(channels, block), plan->tiles},
+                     {bncli_items_that_fit(plan->tuning.block_group, block * ROWS_BYTES), 1}};
 }
 
 /* Channels of NC and NLC whole: a work-item. */
@@ -156,23 +128,37 @@ static void prepare_whole_rows(const bncl_batch_norm *plan, step_build *build)
 {
     const bncli_tuning *t = &plan->tuning;
     const size_t channels = plan->geometry.channels;
-    const unsigned vector = vector_for(t->vector, channels);
-    const unsigned vectors = whole_vectors(plan, vector, whole_row_vectors(plan, vector), channels);
+    const unsigned vector = bncli_vector_for(t->vector, channels);
+    const unsigned vectors =
+        whole_vectors(plan, vector, bncli_batch_norm_whole_row_vectors(plan, vector), channels);
     add_macro(build, "VEC", vector);
     add_macro(build, "CHANNEL_VECTORS", vectors);
     add_macro(build, "LINE_VECTORS", vectors);
     add_macro(build, "CHANNELS_INNERMOST", 1);
     add_stream(plan, build);
-    const size_t block = (size_t)vector * vectors, items = blocks(channels, block);
-    const unsigned tiny = bytes_of_x(plan) <= TINY ? vector_for(t->group, items) : 1;
+    const size_t block = (size_t)vector * vectors, items = bncli_blocks(channels, block);
+    const unsigned tiny =
+        bncli_batch_norm_bytes_of_x(plan) <= TINY ? bncli_vector_for(t->group, items) : 1;
     const unsigned group = tiny > t->block_group ? tiny : t->block_group;
-    build->grid = (bncli_grid){{items, 1}, {items_that_fit(group, block * ROWS_BYTES), 1}};
+    build->grid = (bncli_grid){{items, 1}, {bncli_items_that_fit(group, block * ROWS_BYTES), 1}};
 }
 
 /* One work-item a channel. */
 static void prepare_channels(const bncl_batch_norm *plan, step_build *build)
 {
     build->grid = (bncli_grid){{plan->geometry.channels, 1}, {plan->tuning.group, 1}};
+}
+
+/* A vector of channels each. */
+static void prepare_channel_vectors(const bncl_batch_norm *plan, step_build *build)
+{
+    const size_t channels = plan->geometry.channels;
+    const unsigned vector = bncli_vector_for(plan->tuning.vector, channels);
+    add_macro(build, "VEC", vector);
+    add_macro(build, "CHANNELS_INNERMOST", 1);
+    build->grid = (bncli_grid){
+        {bncli_blocks(channels, vector), 1},
+        {bncli_items_that_fit(plan->tuning.block_group, vector * (size_t)NODES_BYTES), 1}};
 }
 
 /* Neighbours of a work-item: `vectors` vectors of `vector` elements. One that writes a mask owns
@@ -185,13 +171,13 @@ typedef struct share {
 
 static share share_of(const bncli_tuning *t, mask_role mask, size_t length)
 {
-    share s = {.vector = vector_for(t->vector, length)};
-    s.vectors = vectors_for(t->vectors, s.vector, length);
+    share s = {.vector = bncli_vector_for(t->vector, length)};
+    s.vectors = bncli_vectors_for(t->vectors, s.vector, length);
     const unsigned together = s.vector * s.vectors;
     if (mask != WRITES_MASK || together >= 8 || together >= length)
         return s;
     if (s.vector < 4)
-        s.vector = vector_for(4, length);
+        s.vector = bncli_vector_for(4, length);
     s.vectors = 8 / s.vector;
     return s;
 }
@@ -208,10 +194,10 @@ static void prepare_lines(const bncl_batch_norm *plan, step_build *build, unsign
     add_macro(build, "LINES", lines);
     add_macro(build, "CHANNELS_INNERMOST", plan->geometry.inner == 1);
     add_stream(plan, build);
-    size_t across = blocks(length, (size_t)item.vector * item.vectors);
-    unsigned wide = vector_for(group, across);
-    unsigned deep = channels > 1 ? vector_for(group / wide, channels) : 1;
-    build->grid = (bncli_grid){{across, channels, blocks(plan->geometry.outer, lines)},
+    size_t across = bncli_blocks(length, (size_t)item.vector * item.vectors);
+    unsigned wide = bncli_vector_for(group, across);
+    unsigned deep = channels > 1 ? bncli_vector_for(group / wide, channels) : 1;
+    build->grid = (bncli_grid){{across, channels, bncli_blocks(plan->geometry.outer, lines)},
                                {wide, deep, along_last(plan, group / wide / deep)}};
 }
 
@@ -219,7 +205,7 @@ static void prepare_lines(const bncl_batch_norm *plan, step_build *build, unsign
 static unsigned group_for(const bncl_batch_norm *plan, unsigned items)
 {
     const bncli_device_facts *facts = bncli_context_facts(plan->context);
-    return vector_for(vector_for(items, facts->max_work_group), facts->max_items[0]);
+    return bncli_vector_for(bncli_vector_for(items, facts->max_work_group), facts->max_items[0]);
 }
 
 /* NCL: a line is a channel's run; long ones stand for themselves, and so do those of a tensor that
@@ -254,10 +240,11 @@ static void prepare_apply_rows(const bncl_batch_norm *plan, step_build *build)
 typedef enum tensor_family { INNER, ROWS, FAMILIES } tensor_family;
 
 /* What a step's work-items take, and how either family prepares for it. */
-typedef enum step_kind { CHANNELS, LINES, TILES, WHOLE } step_kind;
+typedef enum step_kind { CHANNELS, CHANNEL_VECTORS, LINES, TILES, WHOLE } step_kind;
 
 static void (*const prepare[][FAMILIES])(const bncl_batch_norm *plan, step_build *build) = {
     [CHANNELS] = {prepare_channels, prepare_channels},
+    [CHANNEL_VECTORS] = {prepare_channel_vectors, prepare_channel_vectors},
     [LINES] = {prepare_apply_inner, prepare_apply_rows},
     [TILES] = {prepare_tiles_inner, prepare_tiles_rows},
     [WHOLE] = {prepare_whole_inner, prepare_whole_rows},
@@ -269,11 +256,11 @@ static const struct {
     const char *kernels[FAMILIES];
 } variants[BNCLI_BATCH_NORM_STEPS] = {
     [BNCLI_STATISTICS] = {TILES, {"batch_norm_statistics_inner", "batch_norm_statistics_rows"}},
-    [BNCLI_STATISTICS_MERGE] = {CHANNELS, {"batch_norm_statistics_merge"}},
-    [BNCLI_STATISTICS_TILES] = {CHANNELS, {"batch_norm_statistics_tiles"}},
-    [BNCLI_STATISTICS_PAIR] = {CHANNELS, {"batch_norm_statistics_pair"}},
-    [BNCLI_RUNNING_UPDATE] = {CHANNELS, {"batch_norm_running_update"}},
-    [BNCLI_RUNNING_COEFFICIENTS] = {CHANNELS, {"batch_norm_running_coefficients"}},
+    [BNCLI_STATISTICS_MERGE] = {CHANNEL_VECTORS, {"batch_norm_statistics_merge"}},
+    [BNCLI_STATISTICS_TILES] = {CHANNEL_VECTORS, {"batch_norm_statistics_tiles"}},
+    [BNCLI_STATISTICS_PAIR] = {CHANNEL_VECTORS, {"batch_norm_statistics_pair"}},
+    [BNCLI_RUNNING_UPDATE] = {CHANNEL_VECTORS, {"batch_norm_running_update"}},
+    [BNCLI_RUNNING_COEFFICIENTS] = {CHANNEL_VECTORS, {"batch_norm_running_coefficients"}},
     [BNCLI_APPLY] = {LINES, {"batch_norm_apply"}},
     [BNCLI_RUNNING_APPLY] = {LINES, {"batch_norm_running_apply"}},
     [BNCLI_FORWARD_WHOLE] = {WHOLE,
@@ -282,9 +269,9 @@ static const struct {
                               {"batch_norm_backward_whole_inner",
                                "batch_norm_backward_whole_rows"}},
     [BNCLI_BACKWARD_SUMS] = {TILES, {"batch_norm_backward_inner", "batch_norm_backward_rows"}},
-    [BNCLI_BACKWARD_MERGE] = {CHANNELS, {"batch_norm_backward_merge"}},
-    [BNCLI_BACKWARD_TILES] = {CHANNELS, {"batch_norm_backward_tiles"}},
-    [BNCLI_BACKWARD_PAIR] = {CHANNELS, {"batch_norm_backward_pair"}},
+    [BNCLI_BACKWARD_MERGE] = {CHANNEL_VECTORS, {"batch_norm_backward_merge"}},
+    [BNCLI_BACKWARD_TILES] = {CHANNEL_VECTORS, {"batch_norm_backward_tiles"}},
+    [BNCLI_BACKWARD_PAIR] = {CHANNEL_VECTORS, {"batch_norm_backward_pair"}},
     [BNCLI_BACKWARD_APPLY] = {LINES, {"batch_norm_backward_apply"}},
     [BNCLI_BACKWARD_APPLY_FROZEN] = {LINES, {"batch_norm_backward_frozen"}},
     [BNCLI_DOUBLE_BACKWARD_SUMS] = {TILES,
@@ -333,68 +320,4 @@ bncl_status bncli_batch_norm_need(bncl_batch_norm *plan, bncli_batch_norm_step s
     plan->grids[step] = build.grid;
     return bncli_kernel_build(plan->context, own != NULL ? own : variants[step].kernels[INNER],
                               build.macros, build.count, &plan->kernels[step], err);
-}
-
-/* Whether x is so small that launches cost more than memory does. */
-static bool is_small(const bncl_batch_norm *plan)
-{
-    return bytes_of_x(plan) <= plan->tuning.direct * (size_t)1024;
-}
-
-/* Whether a channel of NCL lies in so many lines that a processor, which keeps the addresses of few
-   pages at hand, is faster with two passes over whole tensors. */
-static bool is_scattered(const bncl_batch_norm *plan)
-{
-    return bncli_context_facts(plan->context)->runs_native && plan->geometry.inner > 1 &&
-           plan->geometry.outer >= SCATTERED;
-}
-
-/* Whether all of training is one launch: where what a work-group takes at once, a channel of NCL,
-   or a vector of channels of NC and NLC for each of its work-items, is so small that x and dy
-   stay in a cache, and there are enough of them to keep all compute units busy, or x is small. */
-static bool takes_whole(const bncl_batch_norm *plan)
-{
-    const bncli_tuning *t = &plan->tuning;
-    const bncli_geometry *g = &plan->geometry;
-    const unsigned vector = vector_for(t->vector, g->channels);
-    size_t together = 1, groups = g->channels;
-    if (g->inner == 1) {
-        together = (size_t)vector * t->block_group;
-        groups = blocks(g->channels, together * whole_row_vectors(plan, vector));
-    }
-    return g->count * together * bncl_dtype_size(plan->dtype) <= t->whole * (size_t)1024 &&
-           ((keeps_busy(plan, groups) && !is_scattered(plan)) || is_small(plan));
-}
-
-/* The steps of training and evaluation: what a plan's first calls need. */
-static const bncli_batch_norm_step whole_steps[] = {BNCLI_FORWARD_WHOLE, BNCLI_BACKWARD_WHOLE},
-                                   apart_steps[] = {BNCLI_STATISTICS,     BNCLI_STATISTICS_MERGE,
-                                                    BNCLI_RUNNING_UPDATE, BNCLI_BACKWARD_SUMS,
-                                                    BNCLI_BACKWARD_MERGE, BNCLI_BACKWARD_APPLY,
-                                                    BNCLI_APPLY},
-                                   direct_steps[] = {BNCLI_RUNNING_APPLY},
-                                   indirect_steps[] = {BNCLI_RUNNING_COEFFICIENTS, BNCLI_APPLY};
-
-static bncl_status need_all(bncl_batch_norm *plan, const bncli_batch_norm_step *steps, size_t count,
-                            bncl_error *err)
-{
-    bncl_status status = BNCL_OK;
-    for (size_t i = 0; i < count && status == BNCL_OK; ++i)
-        status = bncli_batch_norm_need(plan, steps[i], err);
-    return status;
-}
-
-bncl_status bncli_batch_norm_choose(bncl_batch_norm *plan, bncl_error *err)
-{
-    bncl_status status = bncli_tuning_of(plan->context, &plan->tuning, err);
-    if (status != BNCL_OK)
-        return status;
-    plan->whole = takes_whole(plan);
-    plan->direct = is_small(plan);
-    status = plan->whole ? need_all(plan, whole_steps, BNCLI_COUNT(whole_steps), err)
-                         : need_all(plan, apart_steps, BNCLI_COUNT(apart_steps), err);
-    if (status != BNCL_OK)
-        return status;
-    return plan->direct ? need_all(plan, direct_steps, BNCLI_COUNT(direct_steps), err)
-                        : need_all(plan, indirect_steps, BNCLI_COUNT(indirect_steps), err);
 }

@@ -5,13 +5,13 @@
 #include <stddef.h>
 
 /* Blocks that hold the items, the last perhaps in part. */
-static inline size_t blocks(size_t items, size_t block)
+static inline size_t bncli_blocks(size_t items, size_t block)
 {
     return (items + block - 1) / block;
 }
 
 /* The widest vector up to the tuned one that a run of `length` neighbours fills. */
-static inline unsigned vector_for(unsigned tuned, size_t length)
+static inline unsigned bncli_vector_for(unsigned tuned, size_t length)
 {
     while (tuned > 1 && tuned > length)
         tuned /= 2;
@@ -19,7 +19,7 @@ static inline unsigned vector_for(unsigned tuned, size_t length)
 }
 
 /* Vectors of a work-item: no more than the run needs. */
-static inline unsigned vectors_for(unsigned tuned, unsigned vector, size_t length)
+static inline unsigned bncli_vectors_for(unsigned tuned, unsigned vector, size_t length)
 {
     while (tuned > 1 && (size_t)vector * (tuned / 2) >= length)
         tuned /= 2;
@@ -28,7 +28,7 @@ static inline unsigned vectors_for(unsigned tuned, unsigned vector, size_t lengt
 
 /* Work-items of a group, each of which has `bytes` of memory of its own: PoCL takes that of all of
    a group's from the stack of one thread, 8 MiB. */
-static inline unsigned items_that_fit(unsigned items, size_t bytes)
+static inline unsigned bncli_items_that_fit(unsigned items, size_t bytes)
 {
     while (items > 1 && items * bytes > (size_t)1 << 18)
         items /= 2;

@@ -15,7 +15,8 @@ typedef struct bncli_tuning {
     unsigned group;       /* work-items of a work-group: elementwise steps, tiles of NCL */
     unsigned block_group; /* work-items of a work-group where each takes a block of channels */
     unsigned whole;       /* KiB of x that a work-group takes whole, all of training in one launch:
-                             of a channel, or of a vector for each work-item; 0: never */
+                             of a channel, or of a vector for each work-item; 0: never. A
+                             processor keeps to tensors that this suits: batch_norm_choice.c */
     unsigned direct;      /* KiB of x up to which launches cost more than memory does */
 } bncli_tuning;
 

@@ -149,7 +149,7 @@ bncl_status bncli_device_facts_of(cl_device_id device, bncli_device_facts *out, 
                                 .local_bytes = local,
                                 .max_allocation = allocation,
                                 .cache_bytes = cache_of_units(cache, units),
-                                .compute_units = units,
+                                .compute_units = units > 0 ? units : 1,
                                 .has_fp64 = has_fp64(device),
                                 .runs_native = runs_native(type, unified, runs)};
     return BNCL_OK;
