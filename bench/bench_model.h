@@ -33,7 +33,8 @@ typedef struct bench_model {
 
 /* What of the device the model needs. */
 typedef struct bench_device_facts {
-    uint64_t cache_bytes;   /* CL_DEVICE_GLOBAL_MEM_CACHE_SIZE */
+    uint64_t cache_bytes;   /* of its largest cache, 16 MiB a compute unit at most: others have
+                               their share of a server's */
     uint32_t compute_units; /* that work on channels of their own */
 } bench_device_facts;
 

@@ -6,6 +6,8 @@
 #include "bench_numbers.h"
 #include "fail.h"
 
+#define CACHE_OF_A_UNIT ((cl_ulong)16 << 20) /* as lib/runtime/device.c counts */
+
 bncl_status bench_world_open(const char *device, bench_world *world, bncl_error *err)
 {
     bncl_status status = bncl_context_create(device, &world->context, err);
@@ -18,7 +20,8 @@ bncl_status bench_world_open(const char *device, bench_world *world, bncl_error 
     cl_ulong cache = 0;
     clGetDeviceInfo(bncl_opencl_get_device(world->context), CL_DEVICE_GLOBAL_MEM_CACHE_SIZE,
                     sizeof cache, &cache, NULL); /* 0 where it does not tell */
-    world->facts = (bench_device_facts){cache, world->info.compute_units};
+    const cl_ulong most = CACHE_OF_A_UNIT * world->info.compute_units;
+    world->facts = (bench_device_facts){cache < most ? cache : most, world->info.compute_units};
     return BNCL_OK;
 }
 
