@@ -48,7 +48,9 @@ bncl_status bncli_clblast_workspace_size(bncl_context *context, const bncli_prod
     *bytes = 0;
     if (is_vector(product))
         return BNCL_OK;
-    bncli_clblast_suit(context);
+    bncl_status status = status_of(bncli_clblast_suit(context), "CLBlastOverrideParameters", err);
+    if (status != BNCL_OK)
+        return status;
     cl_command_queue queue = clCreateCommandQueue(context->cl, context->device, 0, &code);
     if (code != CL_SUCCESS)
         return bncli_cl_status(code, "clCreateCommandQueue", err);

@@ -34,33 +34,36 @@ static const struct {
     {"GemmRoutine", 1, {"XGEMM_MIN_INDIRECT_SIZE"}, {1}},
 };
 
-static void override(cl_device_id device)
+static CLBlastStatusCode override(cl_device_id device)
 {
-    for (size_t i = 0; i < sizeof parameters / sizeof parameters[0]; ++i) {
+    CLBlastStatusCode code = CLBlastSuccess;
+    for (size_t i = 0; i < sizeof parameters / sizeof parameters[0] && code == CLBlastSuccess;
+         ++i) {
         const char *names[MOST_PARAMETERS]; /* CLBlast's argument is not const */
         for (size_t k = 0; k < parameters[i].count; ++k)
             names[k] = parameters[i].names[k];
-        if (CLBlastOverrideParameters(device, parameters[i].kernel, CLBlastPrecisionSingle,
-                                      parameters[i].count, names,
-                                      parameters[i].values) != CLBlastSuccess)
-            return;
+        code = CLBlastOverrideParameters(device, parameters[i].kernel, CLBlastPrecisionSingle,
+                                         parameters[i].count, names, parameters[i].values);
     }
+    return code;
 }
 
-void bncli_clblast_suit(const bncl_context *context)
+CLBlastStatusCode bncli_clblast_suit(const bncl_context *context)
 {
     static pthread_mutex_t lock = PTHREAD_MUTEX_INITIALIZER;
     static cl_device_id suited[MOST_DEVICES];
     static size_t count;
+    CLBlastStatusCode code = CLBlastSuccess;
     if (!context->facts.runs_native)
-        return;
+        return code;
     pthread_mutex_lock(&lock);
     bool is_new = count < MOST_DEVICES;
     for (size_t i = 0; i < count; ++i)
         is_new = is_new && suited[i] != context->device;
-    if (is_new) {
-        override(context->device);
+    if (is_new)
+        code = override(context->device);
+    if (is_new && code == CLBlastSuccess)
         suited[count++] = context->device;
-    }
     pthread_mutex_unlock(&lock);
+    return code;
 }

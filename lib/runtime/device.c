@@ -111,9 +111,7 @@ static bool runs_native(cl_device_type type, cl_bool unified, cl_device_exec_cap
            (runs & CL_EXEC_NATIVE_KERNEL) != 0;
 }
 
-/* What the device's units have of a cache of so many bytes: a virtual machine of two cores is told
-   of all 480 MiB of its server's, which other machines use as well. */
-static uint64_t cache_of_units(uint64_t bytes, uint32_t units)
+uint64_t bncli_cache_of_units(uint64_t bytes, uint32_t units)
 {
     const uint64_t most = CACHE_OF_A_UNIT * units;
     return bytes < most ? bytes : most;
@@ -148,7 +146,7 @@ bncl_status bncli_device_facts_of(cl_device_id device, bncli_device_facts *out, 
                                 .max_items = {items[0], items[1], items[2]},
                                 .local_bytes = local,
                                 .max_allocation = allocation,
-                                .cache_bytes = cache_of_units(cache, units),
+                                .cache_bytes = bncli_cache_of_units(cache, units),
                                 .compute_units = units > 0 ? units : 1,
                                 .has_fp64 = has_fp64(device),
                                 .runs_native = runs_native(type, unified, runs)};

@@ -23,4 +23,8 @@ const bncli_device_entry *bncli_device_select(const bncli_device_entry *entries,
 bncl_status bncli_device_describe(cl_device_id device, bncl_device_info *out, bncl_error *err);
 bncl_status bncli_device_facts_of(cl_device_id device, bncli_device_facts *out, bncl_error *err);
 
+/* What so many compute units have of a cache: a virtual machine of two cores is told of all 480 MiB
+   of its server's, which other machines use as well. */
+uint64_t bncli_cache_of_units(uint64_t bytes, uint32_t units);
+
 #endif

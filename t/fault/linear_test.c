@@ -183,9 +183,10 @@ static void no_native_kernel(void **state)
                     FAULTS_OPENCL_ONCE | FAULTS_OPENCL_STICKY);
 }
 
-/* Matrices so large that CLBlast copies them into a workspace first: the product of their three
-   sizes is beyond its setting XGEMM_MIN_INDIRECT_SIZE, cubed. Each try takes a second, so only what
-   makes kernels or enqueues fails here; buffers are the plan's. */
+/* Matrices so large that CLBlast copies them into a workspace on every device: the product of their
+   three sizes is beyond its setting XGEMM_MIN_INDIRECT_SIZE, cubed, which is 1 on processors. Each
+   try takes a second, so only what makes kernels or enqueues fails here; buffers are the plan's.
+   */
 static void large(void **state)
 {
     static const char *const calls[] = {"clCreateKernel", "clEnqueueNDRangeKernel"};
@@ -204,6 +205,28 @@ static void large(void **state)
 }
 
 /* ---- CLBlast's first use ---- */
+
+/* CLBlast's parameters are set by a process's first plan, so this test is the first: while a call
+   fails under that, there is no plan, since products would be other bits with half of them. */
+static void first_plan(void **state)
+{
+    take(state, "clblast");
+    device *d = device_of(state);
+    fault_layer *layer = faults_layer();
+    unsigned long failed = 1;
+    for (unsigned long nth = 1; failed > 0; ++nth) {
+        bncl_linear *plan = NULL;
+        layer->calls = layer->failed = 0;
+        layer->nth = nth;
+        const bncl_status status = bncl_linear_create(d->context, 6, 5, 4, &plan, &d->err);
+        layer->nth = 0;
+        failed = layer->failed;
+        bncl_linear_destroy(plan);
+        if ((status == BNCL_OK) != (failed == 0))
+            harness_fail("call %lu, %s: %s", nth, failed > 0 ? layer->first_failed : "no fault",
+                         bncl_status_string(status));
+    }
+}
 
 static void prepare_first(void *of)
 {
@@ -291,10 +314,9 @@ static void large_plans(void **state)
 int main(void)
 {
     const struct CMUnitTest tests[] = {
-        HARNESS_TEST(plans),       HARNESS_TEST(native_plans),
-        HARNESS_TEST(large_plans), HARNESS_TEST(small),
-        HARNESS_TEST(empty),       HARNESS_TEST(first_use),
-        HARNESS_TEST(native),      HARNESS_TEST(no_native_kernel),
+        HARNESS_TEST(first_plan),  HARNESS_TEST(plans),  HARNESS_TEST(native_plans),
+        HARNESS_TEST(large_plans), HARNESS_TEST(small),  HARNESS_TEST(empty),
+        HARNESS_TEST(first_use),   HARNESS_TEST(native), HARNESS_TEST(no_native_kernel),
         HARNESS_TEST(large),
     };
     cmocka_set_message_output(CM_OUTPUT_TAP);
