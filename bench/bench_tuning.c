@@ -10,10 +10,15 @@ static const struct {
     const char *name;
     unsigned least, most, factor;
 } rows[BENCH_FIELDS] = {
-    [BENCH_WHOLE] = {"whole", 0, 1u << 20, 4}, [BENCH_DIRECT] = {"direct", 0, 1u << 20, 4},
-    [BENCH_GROUP] = {"group", 1, 1024, 2},     [BENCH_BLOCK_GROUP] = {"block_group", 1, 1024, 2},
-    [BENCH_LINES] = {"lines", 1, 1024, 2},     [BENCH_VECTOR] = {"vector", 1, 16, 2},
-    [BENCH_VECTORS] = {"vectors", 1, 4, 2},    [BENCH_LANE_ITEMS] = {"lane_items", 1, 64, 2},
+    [BENCH_WHOLE] = {"whole", 0, 1u << 20, 4},
+    [BENCH_DIRECT] = {"direct", 0, 1u << 20, 4},
+    [BENCH_STREAM] = {"stream", 0, 1u << 20, 4},
+    [BENCH_GROUP] = {"group", 1, 1024, 2},
+    [BENCH_BLOCK_GROUP] = {"block_group", 1, 1024, 2},
+    [BENCH_LINES] = {"lines", 1, 1024, 2},
+    [BENCH_VECTOR] = {"vector", 1, 16, 2},
+    [BENCH_VECTORS] = {"vectors", 1, 4, 2},
+    [BENCH_LANE_ITEMS] = {"lane_items", 1, 64, 2},
 };
 
 const char *bench_tuning_field(int field)

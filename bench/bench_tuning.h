@@ -7,10 +7,11 @@
 #include <bncl/tuning.h>
 
 /* In the order in which they are tried: what costs least to try comes first. Thresholds need
-   nothing new, work-groups a new kernel of some drivers, what follows new programs. */
+   little that is new, work-groups a new kernel of some drivers, what follows new programs. */
 enum {
     BENCH_WHOLE,
     BENCH_DIRECT,
+    BENCH_STREAM,
     BENCH_GROUP,
     BENCH_BLOCK_GROUP,
     BENCH_LINES,

@@ -169,9 +169,11 @@ t_meta_batch_norm_meta_test_CPPFLAGS = $(AM_CPPFLAGS) $(OPENCL_CFLAGS)
 t_meta_batch_norm_meta_test_LDADD = $(LDADD) $(OPENCL_LIBS)
 
 # The lower floors, which need no device.
-unit_tests += t/unit/alloc_test t/unit/dtype_test t/unit/exact_moments_test \
+unit_tests += t/unit/alloc_test t/unit/batch_norm_choice_test t/unit/dtype_test \
+	t/unit/exact_moments_test \
 	t/unit/gemm_test t/unit/geometry_test t/unit/random_test \
 	t/unit/status_test t/unit/tensor_test t/unit/tuning_test t/unit/walk_test
+t_unit_batch_norm_choice_test_CPPFLAGS = $(AM_CPPFLAGS) $(OPENCL_CFLAGS)
 t_unit_gemm_test_CPPFLAGS = $(AM_CPPFLAGS) $(OPENBLAS_CPPFLAGS)
 
 # Graphs: networks as tables, from which both the reference and the library's graph are made.

@@ -20,6 +20,8 @@ BNCL_BEGIN_DECLS
      whole        KiB of x up to which a work-group takes its channels whole, and training is one
                   launch: 0 for never, or a power of two, at most 1048576
      direct       KiB of x up to which launches cost more than memory does; likewise
+     stream       KiB of x from which the host's own processor stores results past its caches;
+                  likewise
    The last of equal names counts; fields that are not named stay as they are. In force is, for each
    field, the first of: the environment variable BNCL_TUNING, what is kept for the device, the
    default for devices of its kind; cut to what the device can run. The same bits come of all.

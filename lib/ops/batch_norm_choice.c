@@ -76,10 +76,7 @@ static size_t whole_groups(const bncl_batch_norm *plan)
                                          bncli_batch_norm_whole_row_vectors(plan, vector));
 }
 
-/* Whether all of training is one launch: where what a work-group takes at once is so small that x
-   and dy stay in a cache, and there are enough groups to keep all compute units busy, or x is
-   small. */
-static bool takes_whole(const bncl_batch_norm *plan)
+bool bncli_batch_norm_takes_whole(const bncl_batch_norm *plan)
 {
     const size_t together = values_together(plan) * bncl_dtype_size(plan->dtype);
     return together <= plan->tuning.whole * (size_t)1024 && !is_scattered(plan) &&
@@ -109,7 +106,7 @@ bncl_status bncli_batch_norm_choose(bncl_batch_norm *plan, bncl_error *err)
     bncl_status status = bncli_tuning_of(plan->context, &plan->tuning, err);
     if (status != BNCL_OK)
         return status;
-    plan->whole = takes_whole(plan);
+    plan->whole = bncli_batch_norm_takes_whole(plan);
     plan->direct = is_small(plan);
     status = plan->whole ? need_all(plan, whole_steps, BNCLI_COUNT(whole_steps), err)
                          : need_all(plan, apart_steps, BNCLI_COUNT(apart_steps), err);

@@ -15,4 +15,9 @@ bool bncli_batch_norm_keeps_busy(const bncl_batch_norm *plan, size_t groups);
    the unit's own cache holds what memory's order is for. */
 unsigned bncli_batch_norm_whole_row_vectors(const bncl_batch_norm *plan, unsigned vector);
 
+/* Whether all of training is one launch: where what a work-group takes at once is so small that x
+   and dy stay in a cache, and there are enough groups to keep all compute units busy, or x is
+   small. Of the plan: context, dtype, geometry and tuning. */
+bool bncli_batch_norm_takes_whole(const bncl_batch_norm *plan);
+
 #endif

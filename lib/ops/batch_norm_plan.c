@@ -41,8 +41,9 @@ static void add_macro(step_build *build, const char *name, unsigned value)
    them will keep go past them, as a line is read before it is written else. */
 static bool streams(const bncl_batch_norm *plan)
 {
-    const bncli_device_facts *facts = bncli_context_facts(plan->context);
-    return facts->runs_native && bncli_batch_norm_bytes_of_x(plan) >= facts->cache_bytes / 2;
+    const size_t least = plan->tuning.stream * (size_t)1024;
+    return bncli_context_facts(plan->context)->runs_native && least > 0 &&
+           bncli_batch_norm_bytes_of_x(plan) >= least;
 }
 
 static void add_stream(const bncl_batch_norm *plan, step_build *build)

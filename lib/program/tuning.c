@@ -14,6 +14,16 @@
 #include "runtime/context.h"
 #include "runtime/program.h"
 
+/* Results of a tensor so large that no cache keeps them go past them: of half the last one. (Fields
+   of a class's row that depend on more than the class are 0 there.) */
+static unsigned stream_for(const bncli_device_facts *facts)
+{
+    unsigned kib = 1;
+    while (facts->cache_bytes / 2 / 1024 >= 2 * (uint64_t)kib)
+        kib *= 2;
+    return facts->runs_native && facts->cache_bytes > 0 ? kib : 0;
+}
+
 /* Where a work-item is a loop body with vector registers of its own (PoCL): wide vectors, few
    items. Where it is one lane of many (GPUs, llvmpipe): no vectors, many items. */
 static const bncli_tuning wide_tuning = {.vector = 16,
@@ -63,6 +73,7 @@ bncl_status bncli_tuning_choose(const bncli_device_facts *facts, const char *kep
                                 bncli_tuning *out, bncl_error *err)
 {
     bncli_tuning tuning = facts->native_vector > 1 ? wide_tuning : lane_tuning;
+    tuning.stream = stream_for(facts);
     (void)bncli_tuning_read("kept", kept, &tuning, NULL);
     bncl_status status = bncli_tuning_read("BNCL_TUNING", getenv("BNCL_TUNING"), &tuning, err);
     if (status != BNCL_OK)

@@ -18,6 +18,7 @@ typedef struct bncli_tuning {
                              of a channel, or of a vector for each work-item; 0: never. A
                              processor keeps to tensors that this suits: batch_norm_choice.c */
     unsigned direct;      /* KiB of x up to which launches cost more than memory does */
+    unsigned stream;      /* KiB of x from which a processor stores past its caches; 0: never */
 } bncli_tuning;
 
 /* The tuning for the context's device: see bncl/tuning.h. Its first call reads what is kept.

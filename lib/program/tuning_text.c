@@ -26,6 +26,7 @@ static const field_row fields[] = {
     {"block_group", offsetof(bncli_tuning, block_group), 1024},
     {"whole", offsetof(bncli_tuning, whole), MOST_KIB},
     {"direct", offsetof(bncli_tuning, direct), MOST_KIB},
+    {"stream", offsetof(bncli_tuning, stream), MOST_KIB},
 };
 enum { FIELDS = sizeof fields / sizeof fields[0] };
 
@@ -61,7 +62,7 @@ bncl_status bncli_tuning_read(const char *name, const char *text, bncli_tuning *
             return bncli_fail(err, BNCL_ERROR_ARGUMENT,
                               "%s: expected vector, vectors, lane_items, lines, group or "
                               "block_group = a power of two, at most 16, 4, 64, 1024, 1024, 1024, "
-                              "or whole or direct = 0 or a power of two, at most 1048576; "
+                              "or whole, direct or stream = 0 or a power of two, at most 1048576; "
                               "got '%.100s'",
                               name, text);
         text += length;

@@ -281,7 +281,8 @@ static void numbers_are_tame(void **state)
 /* ---- tunings ---- */
 
 static const char library_order[] =
-    "vector=16,vectors=4,lane_items=1,lines=32,group=8,block_group=2,whole=4096,direct=0";
+    "vector=16,vectors=4,lane_items=1,lines=32,group=8,block_group=2,whole=4096,direct=0,"
+    "stream=64";
 
 static void tunings_are_read_in_any_order(void **state)
 {
@@ -290,8 +291,9 @@ static void tunings_are_read_in_any_order(void **state)
     char text[BNCL_TUNING_TEXT_SIZE];
     assert_true(bench_tuning_read(library_order, &tuning));
     const unsigned expected[BENCH_FIELDS] = {
-        [BENCH_WHOLE] = 4096, [BENCH_DIRECT] = 0,  [BENCH_GROUP] = 8,   [BENCH_BLOCK_GROUP] = 2,
-        [BENCH_LINES] = 32,   [BENCH_VECTOR] = 16, [BENCH_VECTORS] = 4, [BENCH_LANE_ITEMS] = 1};
+        [BENCH_WHOLE] = 4096, [BENCH_DIRECT] = 0,      [BENCH_STREAM] = 64,
+        [BENCH_GROUP] = 8,    [BENCH_BLOCK_GROUP] = 2, [BENCH_LINES] = 32,
+        [BENCH_VECTOR] = 16,  [BENCH_VECTORS] = 4,     [BENCH_LANE_ITEMS] = 1};
     assert_memory_equal(tuning.values, expected, sizeof expected);
     bench_tuning_write(&tuning, text);
     assert_true(bench_tuning_read(text, &again));

@@ -60,6 +60,23 @@ static void classes(void **state)
     expect_sound(&b, lanes.max_work_group, "lanes");
 }
 
+/* Half the last cache, as a power of two; of processors only. */
+static void results_stream(void **state)
+{
+    (void)state;
+    bncli_device_facts facts = wide;
+    assert_int_equal(tuning_with(&facts, NULL).stream, 0);
+    facts.runs_native = true;
+    assert_int_equal(tuning_with(&facts, NULL).stream, 0); /* no cache */
+    facts.cache_bytes = (uint64_t)32 << 20;
+    assert_int_equal(tuning_with(&facts, NULL).stream, 16 << 10);
+    facts.cache_bytes = (uint64_t)36 << 20;
+    assert_int_equal(tuning_with(&facts, NULL).stream, 16 << 10);
+    assert_int_equal(tuning_with(&facts, "stream=8").stream, 8);
+    facts.runs_native = false;
+    assert_int_equal(tuning_with(&facts, NULL).stream, 0);
+}
+
 static void environment(void **state)
 {
     (void)state;
@@ -108,9 +125,9 @@ static void texts_read_back(void **state)
 {
     (void)state;
     const bncli_tuning all[] = {
-        {1, 2, 4, 8, 16, 32, 64, 128},
-        {16, 4, 64, 1024, 1024, 1024, 1u << 20, 1u << 20},
-        {1, 1, 1, 1, 1, 1, 0, 0},
+        {1, 2, 4, 8, 16, 32, 64, 128, 256},
+        {16, 4, 64, 1024, 1024, 1024, 1u << 20, 1u << 20, 1u << 20},
+        {1, 1, 1, 1, 1, 1, 0, 0, 0},
     };
     for (size_t i = 0; i < sizeof all / sizeof all[0]; ++i) {
         char text[BNCL_TUNING_TEXT_SIZE];
@@ -189,6 +206,7 @@ int main(void)
 {
     const struct CMUnitTest tests[] = {
         HARNESS_TEST(classes),
+        HARNESS_TEST(results_stream),
         HARNESS_TEST(environment),
         HARNESS_TEST(the_last_word),
         HARNESS_TEST(a_malformed_kept_is_none),
