@@ -44,16 +44,16 @@ static void every_tuning_gives_the_same_bits(void **state)
 }
 
 /* Nor do large groups of work-items that hold rows change any, or end the process: PoCL takes the
-   memory of all of a group's items from the stack of one thread. */
+   memory of all of a group's items from the stack of one thread. (Of the device's own vectors: a
+   compiler that splits vectors of 16 takes minutes for 64 channels an item.) */
 static void nor_do_large_groups_of_rows(void **state)
 {
     device *d = device_of(state);
     const batch_norm_case c = batch_norm_case_make(BNCL_LAYOUT_NC, 33, d->small ? 520 : 4096, 1);
     const char *const large[] = {
         NULL,
-        "vector=16,vectors=4,lane_items=1,group=1024,block_group=1024,whole=0,direct=0",
-        "vector=16,vectors=4,lane_items=1,group=1024,block_group=1024,whole=4096,direct=4096,"
-        "stream=1",
+        "lane_items=1,group=1024,block_group=1024,whole=0,direct=0",
+        "lane_items=1,group=1024,block_group=1024,whole=4096,direct=4096,stream=1",
     };
     batch_norm_fingerprint own;
     for (size_t t = 0; t < sizeof large / sizeof *large; ++t) {
