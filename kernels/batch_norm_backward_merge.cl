@@ -11,7 +11,7 @@
    With ACCUMULATE they are added to what dgamma and dbeta hold.
    Totals are one tile: with tiles = 1 batch_norm_backward_merge takes them in place of `partial`.
    With FROZEN statistics `invstd` holds running_var, and dx = k1*dy.
-   Grid: one work-item VEC channels. Traffic: 16 bytes read per tile and channel. */
+   Grid: a work-item for VEC channels. Traffic: 16 bytes read per tile and channel. */
 void sums_store(sums all, __global acc_t *to, size_t row, uint have)
 {
     acc_store_some(unsigned_zero(all.s.hi), to, have);

@@ -9,7 +9,7 @@
 
    Merged statistics are one tile, whatever their count: with tiles = 1 batch_norm_statistics_merge
    takes them in place of `partial`.
-   Grid: one work-item VEC channels. Traffic: 12 bytes read per tile and channel. */
+   Grid: a work-item for VEC channels. Traffic: 12 bytes read per tile and channel. */
 void store_rows(moments m, __global acc_t *to, size_t row, uint have)
 {
     acc_store_some(unsigned_zero(m.hi), to, have);

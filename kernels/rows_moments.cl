@@ -171,8 +171,8 @@ INLINE int are_finite(const moments all[CHANNEL_VECTORS])
 }
 
 /* x and partial are where the item's first channel begins, in the tile's first row and in row 0 of
-   the tile's; `have` channels are left from there on. An infinity, a NaN or an overflow shows in
-   the tile's mean, and has the tile made again. */
+   the tile's; `have` channels are left from there on. An infinity, a NaN or a sum that overflows
+   shows in the tile's mean, and has the tile made again. */
 INLINE void rows_statistics(__global const storage_t *x, ulong outer, uint rows, uint have,
                             __global acc_t *partial, size_t pairs)
 {

@@ -9,7 +9,7 @@
 #ifndef CHANNEL_VECTORS
 #define CHANNEL_VECTORS 1
 #endif
-#define CHAINS_LEAF 16
+#define CHAINS_LEAF 16 /* ROWS_AHEAD: rows_moments.cl */
 
 typedef struct {
     accv s, q;

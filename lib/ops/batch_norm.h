@@ -86,7 +86,7 @@ struct bncl_batch_norm {
 };
 
 /* Chooses variants for the plan's geometry and device, and builds the kernels of training and of
-   evaluation (batch_norm_plan.c). Errors: ARGUMENT, NO_COMPILER, BUILD, MEMORY, OPENCL. */
+   evaluation (batch_norm_choice.c). Errors: ARGUMENT, NO_COMPILER, BUILD, MEMORY, OPENCL. */
 bncl_status bncli_batch_norm_choose(bncl_batch_norm *plan, bncl_error *err);
 
 /* Builds a step's kernel, if it is not built yet. Errors: as there. */

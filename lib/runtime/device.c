@@ -146,7 +146,7 @@ bncl_status bncli_device_facts_of(cl_device_id device, bncli_device_facts *out, 
                                 .max_items = {items[0], items[1], items[2]},
                                 .local_bytes = local,
                                 .max_allocation = allocation,
-                                .cache_bytes = bncli_cache_of_units(cache, units),
+                                .cache_bytes = bncli_cache_of_units(cache, units > 0 ? units : 1),
                                 .compute_units = units > 0 ? units : 1,
                                 .has_fp64 = has_fp64(device),
                                 .runs_native = runs_native(type, unified, runs)};

@@ -11,7 +11,8 @@ const char *const tunings[tuning_count] = {
     "stream=1",
     "vector=2,vectors=2,lane_items=16,lines=4,group=32,block_group=2,whole=0,direct=1048576,"
     "stream=1",
-    "vector=1,vectors=1,lane_items=64,lines=8,group=64,block_group=64,whole=1048576,direct=0",
+    "vector=1,vectors=1,lane_items=64,lines=8,group=64,block_group=64,whole=1048576,"
+    "direct=1048576",
     "vector=2,vectors=1,lane_items=32,lines=2,group=256,block_group=16,whole=1048576,direct=0",
 };
 

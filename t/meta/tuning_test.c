@@ -53,7 +53,7 @@ static void nor_do_large_groups_of_rows(void **state)
     const char *const large[] = {
         NULL,
         "lane_items=1,group=1024,block_group=1024,whole=0,direct=0",
-        "lane_items=1,group=1024,block_group=1024,whole=4096,direct=4096,stream=1",
+        "lane_items=1,group=1024,block_group=1024,whole=1048576,direct=1048576,stream=1",
     };
     batch_norm_fingerprint own;
     for (size_t t = 0; t < sizeof large / sizeof *large; ++t) {
