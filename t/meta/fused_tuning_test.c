@@ -12,7 +12,7 @@ static const char *const more_tunings[] = {
     "vector=1,vectors=1,lane_items=1,lines=1,group=1,block_group=1,whole=0,direct=0",
     "vector=1,vectors=2,lane_items=64,lines=8,group=256,block_group=64,whole=1048576,direct=1024",
     "vector=2,vectors=1,lane_items=16,lines=4,group=8,block_group=2,whole=0,direct=1048576",
-    "vector=2,vectors=4,lane_items=1,lines=32,group=64,block_group=8,whole=1048576,direct=1048576",
+    "vector=2,vectors=4,lane_items=1,lines=32,group=64,block_group=8,whole=1048576,direct=0",
     "vector=4,vectors=1,lane_items=8,lines=2,group=32,block_group=16,whole=1048576,direct=0",
     "vector=8,vectors=1,lane_items=2,lines=1,group=64,block_group=1,whole=1048576,direct=1048576",
     "vector=16,vectors=1,lane_items=1,lines=16,group=8,block_group=1,whole=0,direct=0",
