@@ -22,8 +22,8 @@ __kernel void batch_norm_running_update(__global const acc_t *coefficients, ulon
                       next_mean + next_mean_at + c, keep, take, have);
     if (flags & HAS_RUNNING_VAR)
         running_store(acc_load_some(coefficients + 4 * (size_t)channels, have),
-                      running_var + running_var_at + c,
-                      next_var + next_var_at + c, keep, take, have);
+                      running_var + running_var_at + c, next_var + next_var_at + c, keep, take,
+                      have);
 }
 
 /* The coefficients of y = (x - running_mean)*gamma/sqrt(running_var+eps) + beta. Traffic: up to 16

@@ -4,6 +4,7 @@
 
 #include "ops/batch_norm.h"
 
+/* Of the whole tensor, without what its strides leave out. */
 size_t bncli_batch_norm_bytes_of_x(const bncl_batch_norm *plan);
 
 /* Whether all compute units are at work for most of the time that so many work-groups of equal

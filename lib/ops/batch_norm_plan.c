@@ -37,13 +37,13 @@ static void add_macro(step_build *build, const char *name, unsigned value)
     build->macros[build->count++] = (bncli_macro){name, value};
 }
 
-/* Devices that are the host's own processor have caches that can be spoken to. Results that none of
-   them will keep go past them, as a line is read before it is written else. */
+/* Devices that are the host's own processor have caches that can be spoken to, others' tunings have
+   0 here. Results that none of them will keep go past them, as a line is read before it is written
+   else. */
 static bool streams(const bncl_batch_norm *plan)
 {
     const size_t least = plan->tuning.stream * (size_t)1024;
-    return bncli_context_facts(plan->context)->runs_native && least > 0 &&
-           bncli_batch_norm_bytes_of_x(plan) >= least;
+    return least > 0 && bncli_batch_norm_bytes_of_x(plan) >= least;
 }
 
 static void add_stream(const bncl_batch_norm *plan, step_build *build)

@@ -18,10 +18,11 @@
    of a class's row that depend on more than the class are 0 there.) */
 static unsigned stream_for(const bncli_device_facts *facts)
 {
+    const unsigned most = 1u << 20; /* of bncl/tuning.h */
     unsigned kib = 1;
-    while (facts->cache_bytes / 2 / 1024 >= 2 * (uint64_t)kib)
+    while (kib < most && facts->cache_bytes / 2 / 1024 >= 2 * (uint64_t)kib)
         kib *= 2;
-    return facts->runs_native && facts->cache_bytes > 0 ? kib : 0;
+    return facts->cache_bytes > 0 ? kib : 0;
 }
 
 /* Where a work-item is a loop body with vector registers of its own (PoCL): wide vectors, few
@@ -67,6 +68,8 @@ static void cut_to_device(const bncli_device_facts *facts, bncli_tuning *tuning)
         cut(&tuning->group, facts->local_bytes / tile_bytes * tuning->lane_items);
     while (tuning->vector > lanes / tuning->lane_items)
         tuning->vector /= 2;
+    if (!facts->runs_native) /* whose caches nobody can speak to */
+        tuning->stream = 0;
 }
 
 bncl_status bncli_tuning_choose(const bncli_device_facts *facts, const char *kept,

@@ -141,13 +141,15 @@ bncl_status bncli_device_facts_of(cl_device_id device, bncli_device_facts *out, 
     bncl_status status = query_numbers(device, queries, sizeof queries / sizeof queries[0], err);
     if (status != BNCL_OK)
         return status;
+    if (units == 0) /* a driver that does not know computes all the same */
+        units = 1;
     *out = (bncli_device_facts){.native_vector = native_vector,
                                 .max_work_group = group,
                                 .max_items = {items[0], items[1], items[2]},
                                 .local_bytes = local,
                                 .max_allocation = allocation,
-                                .cache_bytes = bncli_cache_of_units(cache, units > 0 ? units : 1),
-                                .compute_units = units > 0 ? units : 1,
+                                .cache_bytes = bncli_cache_of_units(cache, units),
+                                .compute_units = units,
                                 .has_fp64 = has_fp64(device),
                                 .runs_native = runs_native(type, unified, runs)};
     return BNCL_OK;

@@ -73,8 +73,11 @@ static void results_stream(void **state)
     facts.cache_bytes = (uint64_t)36 << 20;
     assert_int_equal(tuning_with(&facts, NULL).stream, 16 << 10);
     assert_int_equal(tuning_with(&facts, "stream=8").stream, 8);
+    facts.cache_bytes = (uint64_t)16 << 30;
+    assert_int_equal(tuning_with(&facts, NULL).stream, 1 << 20); /* as much as BNCL_TUNING takes */
     facts.runs_native = false;
     assert_int_equal(tuning_with(&facts, NULL).stream, 0);
+    assert_int_equal(tuning_with(&facts, "stream=8").stream, 0); /* cut to what it can run */
 }
 
 static void environment(void **state)
