@@ -20,6 +20,7 @@ __kernel void batch_norm_backward_inner(__global const storage_t *x, ulong x_at,
     const size_t pairs = (size_t)tiles * channels;
     const size_t pair = min(get_global_id(1), pairs - 1);
     const tile_place t = tile_place_of(pair, channels, inner, count);
+    gradient_errand none;
     tile_operands o;
     o.x = x + x_at + t.channel * x_channel;
     o.dy = dy + dy_at + t.channel * dy_channel;
@@ -34,5 +35,5 @@ __kernel void batch_norm_backward_inner(__global const storage_t *x, ulong x_at,
     o.slope = slope;
     tile_sums_of(&o, partial + partial_at, t,
                  tile_place_ahead(pair + 1, pairs, channels, inner, count), pair, pairs,
-                 get_global_id(1) < pairs, scratch);
+                 get_global_id(1) < pairs, &none, scratch);
 }

@@ -1,14 +1,15 @@
-/* Forward in training in one launch, layouts NCL and NCHW: a work-group takes a channel whole. It
-   finds the channel's statistics, tile after tile (see tile_moments.cl), what normalizing needs,
-   and y, for which x comes out of a cache if the channel fits in one.
+/* Forward in training in one launch, layouts NCL and NCHW: a work-group takes channels whole, one
+   after the other. It finds a channel's statistics, tile after tile (see tile_moments.cl), what
+   normalizing needs, and y, for which x comes out of a cache if the channel fits in one. A lone
+   work-item writes y while it reads the next channel: see errand.cl.
 
      x, y, residual  [outer][channels][inner], with strides
      mask            lines of `inner` elements: see mask.cl
-     partial         [3][tiles][channels]: the work-group's own memory
+     partial         [3][tiles][channels]: a channel's are its work-group's own memory
      all others      [channels]; next_ may be running_
 
-   Grid: LANE_ITEMS x TILES_PER_GROUP x channels; in a group one channel, or several where there is
-   one work-item for each. Traffic per element: 4 bytes read, and as much from a cache, 4 written;
+   Grid: LANE_ITEMS x TILES_PER_GROUP x groups, each of which takes channels/groups neighbouring
+   channels, rounded up. Traffic per element: 4 bytes read, and as much from a cache, 4 written;
    see batch_norm_normalize.cl. */
 __kernel void batch_norm_forward_whole_inner(
     __global const storage_t *x, ulong x_at, ulong x_outer, ulong x_channel, __global storage_t *y,
@@ -24,49 +25,44 @@ __kernel void batch_norm_forward_whole_inner(
     acc_t keep, acc_t take, acc_t low, acc_t high)
 {
     TILE_SCRATCH(LANES);
-    const uint channel = (uint)get_global_id(2), row = (uint)get_local_id(1);
-#if LANE_ITEMS * TILES_PER_GROUP == 1
-    if (channel >= channels)
-        return;
-#endif
+    const uint row = (uint)get_local_id(1);
+    const channel_range range = channel_range_of(channels);
     const size_t pairs = (size_t)tiles * channels;
-    partial += partial_at;
-    for (uint first = 0; first < tiles; first += TILES_PER_GROUP) {
-        const size_t pair = (size_t)min(first + row, tiles - 1) * channels + channel;
-        const size_t ahead = pair + (size_t)TILES_PER_GROUP * channels;
-        tile_statistics(x + x_at, x_outer, x_channel, partial,
-                        tile_place_of(pair, channels, inner, count),
-                        tile_place_ahead(ahead, pairs, channels, inner, count), pair, pairs,
-                        first + row < tiles, scratch);
-    }
-    TOGETHER(CLK_GLOBAL_MEM_FENCE);
-
-    const moments all = moments_of_channel(partial + channel, channels, count, tiles, 1);
-    const accv invstd = invstd_of(all, count, eps);
-    normalizer k[LINE_VECTORS];
-#pragma unroll
-    for (uint u = 0; u < LINE_VECTORS; ++u)
-        k[u] = normalizer_of(all.hi, all.lo, invstd, gamma + gamma_at + channel,
-                             beta + beta_at + channel, flags, 1);
-    TOGETHER(CLK_GLOBAL_MEM_FENCE); /* what is written next may take the place of gamma or beta */
-    if (get_local_id(0) == 0 && row == 0) {
-        const channel_memory memory = {
-            save_mean + save_mean_at + channel,       save_mean_lo + save_mean_lo_at + channel,
-            save_invstd + save_invstd_at + channel,   running_mean + running_mean_at + channel,
-            running_var + running_var_at + channel,   next_mean + next_mean_at + channel,
-            next_var + next_var_at + channel};
-        channel_keep(all, invstd, &memory, flags, count, keep, take, 1);
-    }
+    const ulong mask_line = mask_line_bytes(inner);
     const normalize_options options = {flags, low, high};
-    x += x_at + channel * x_channel;
-    y += y_at + channel * y_channel;
-    residual += residual_at + channel * residual_channel;
-    mask += mask_at;
-    for (uint line = row; line < outer; line += TILES_PER_GROUP)
-        for (uint at = get_local_id(0) * (VEC * LINE_VECTORS); at < inner;
-             at += LANE_ITEMS * VEC * LINE_VECTORS)
-            normalize_part(x + line * x_outer + at, y + line * y_outer + at,
-                           residual + line * residual_outer + at,
-                           mask + ((size_t)line * channels + channel) * mask_line_bytes(inner), at,
-                           inner, k, options);
+    normalize_errand errand = {ERRAND_NONE, x, residual, y, mask, x_outer, residual_outer, y_outer,
+                               channels * mask_line, {0.0f, 0.0f, 0.0f, 0.0f}, options};
+    partial += partial_at;
+    for (uint channel = range.begin; channel < range.end; ++channel) {
+        for (uint first = 0; first < tiles; first += TILES_PER_GROUP) {
+            const size_t pair = (size_t)min(first + row, tiles - 1) * channels + channel;
+            const size_t ahead = pair + (size_t)TILES_PER_GROUP * channels;
+            tile_statistics(x + x_at, x_outer, x_channel, partial,
+                            tile_place_of(pair, channels, inner, count),
+                            tile_place_ahead(ahead, pairs, channels, inner, count), pair, pairs,
+                            first + row < tiles, &errand, scratch);
+        }
+        normalize_errand_end(&errand);
+        TOGETHER(CLK_GLOBAL_MEM_FENCE);
+
+        const moments all = moments_of_channel(partial + channel, channels, count, tiles, 1);
+        const accv invstd = invstd_of(all, count, eps);
+        errand.k = normalizer_of(all.hi, all.lo, invstd, gamma + gamma_at + channel,
+                                 beta + beta_at + channel, flags, 1);
+        TOGETHER(CLK_GLOBAL_MEM_FENCE); /* what is written next may be gamma or beta */
+        if (get_local_id(0) == 0 && row == 0) {
+            const channel_memory memory = {
+                save_mean + save_mean_at + channel,       save_mean_lo + save_mean_lo_at + channel,
+                save_invstd + save_invstd_at + channel,   running_mean + running_mean_at + channel,
+                running_var + running_var_at + channel,   next_mean + next_mean_at + channel,
+                next_var + next_var_at + channel};
+            channel_keep(all, invstd, &memory, flags, count, keep, take, 1);
+        }
+        errand.x = x + x_at + channel * x_channel;
+        errand.residual = residual + residual_at + channel * residual_channel;
+        errand.y = y + y_at + channel * y_channel;
+        errand.mask = mask + mask_at + channel * mask_line;
+        errand_begin(&errand.walk, outer, inner);
+    }
+    normalize_errand_end(&errand);
 }

@@ -17,6 +17,27 @@ void residual_store(accv g, __global storage_t *to, uint have, uint accumulate)
     store_result(accumulate ? load_some(to, have) + g : g, to, have);
 }
 
+/* Of the first `have` elements of the part, of which there is one at least. */
+INLINE void gradient_vectors(__global const storage_t *x, __global const storage_t *dy,
+                             __global storage_t *dx, __global storage_t *dresidual,
+                             __global const uchar *mask, uint at, uint have,
+                             const dx_coefficients k[LINE_VECTORS], uint flags, acc_t slope)
+{
+#pragma unroll
+    for (uint u = 0; u < LINE_VECTORS; ++u) {
+        if (have <= u * VEC)
+            break;
+        const uint some = have - u * VEC;
+        const accv g =
+            activation_gradient_load(dy + u * VEC, some, mask, at + u * VEC, ACTIVATION, slope);
+        const accv d = (load_some(x + u * VEC, some) - k[u].hi) - k[u].lo;
+        gradient_store(k[u].k1 * fma(-d, k[u].k3, g - k[u].k2), dx + u * VEC, some,
+                       flags & ACCUMULATE_DX);
+        if (flags & HAS_DRESIDUAL)
+            residual_store(g, dresidual + u * VEC, some, flags & ACCUMULATE_DRESIDUAL);
+    }
+}
+
 /* x, dy, dx and dresidual are where the part begins, `at` elements from the line's begin; mask is
    the line's. */
 INLINE void gradient_part(__global const storage_t *x, __global const storage_t *dy,
@@ -24,17 +45,9 @@ INLINE void gradient_part(__global const storage_t *x, __global const storage_t 
                           __global const uchar *mask, uint at, uint length,
                           const dx_coefficients k[LINE_VECTORS], uint flags, acc_t slope)
 {
-#pragma unroll
-    for (uint u = 0; u < LINE_VECTORS; ++u) {
-        const uint have = left(length, at + u * VEC);
-        if (have == 0)
-            break;
-        const accv g =
-            activation_gradient_load(dy + u * VEC, have, mask, at + u * VEC, ACTIVATION, slope);
-        const accv d = (load_some(x + u * VEC, have) - k[u].hi) - k[u].lo;
-        gradient_store(k[u].k1 * fma(-d, k[u].k3, g - k[u].k2), dx + u * VEC, have,
-                       flags & ACCUMULATE_DX);
-        if (flags & HAS_DRESIDUAL)
-            residual_store(g, dresidual + u * VEC, have, flags & ACCUMULATE_DRESIDUAL);
-    }
+    const uint have = left(length, at);
+    if (have >= VEC * LINE_VECTORS)
+        gradient_vectors(x, dy, dx, dresidual, mask, at, VEC * LINE_VECTORS, k, flags, slope);
+    else
+        gradient_vectors(x, dy, dx, dresidual, mask, at, have, k, flags, slope);
 }

@@ -16,29 +16,41 @@ typedef struct {
     acc_t low, high;
 } normalize_options;
 
+/* Of the first `have` elements of the part, of which there is one at least. */
+INLINE void normalize_vectors(__global const storage_t *x, __global storage_t *y,
+                              __global const storage_t *residual, __global uchar *mask, uint at,
+                              uint have, const normalizer k[LINE_VECTORS], normalize_options o)
+{
+    uint pending = 0;
+#pragma unroll
+    for (uint u = 0; u < LINE_VECTORS; ++u) {
+        if (have <= u * VEC)
+            break;
+        const uint some = have - u * VEC;
+        const accv d = (load_some(x + u * VEC, some) - k[u].hi) - k[u].lo;
+        accv v = unsigned_zero(fma(d, k[u].scale, k[u].shift));
+        if (o.flags & HAS_RESIDUAL)
+            v = round_to_storage(v) + load_some(residual + u * VEC, some);
+        if (ACTIVATION != NONE) {
+            v = round_to_storage(v);
+            if (o.flags & HAS_MASK)
+                pending = mask_append(pending, activation_bits(v, ACTIVATION, o.low, o.high), mask,
+                                      at + u * VEC, some);
+            v = activate(v, ACTIVATION, o.low, o.high);
+        }
+        store_result(v, y + u * VEC, some);
+    }
+}
+
 /* x, y and residual are where the part begins, `at` elements from the line's begin; mask is the
    line's. */
 INLINE void normalize_part(__global const storage_t *x, __global storage_t *y,
                            __global const storage_t *residual, __global uchar *mask, uint at,
                            uint length, const normalizer k[LINE_VECTORS], normalize_options o)
 {
-    uint pending = 0;
-#pragma unroll
-    for (uint u = 0; u < LINE_VECTORS; ++u) {
-        const uint have = left(length, at + u * VEC);
-        if (have == 0)
-            break;
-        const accv d = (load_some(x + u * VEC, have) - k[u].hi) - k[u].lo;
-        accv v = unsigned_zero(fma(d, k[u].scale, k[u].shift));
-        if (o.flags & HAS_RESIDUAL)
-            v = round_to_storage(v) + load_some(residual + u * VEC, have);
-        if (ACTIVATION != NONE) {
-            v = round_to_storage(v);
-            if (o.flags & HAS_MASK)
-                pending = mask_append(pending, activation_bits(v, ACTIVATION, o.low, o.high), mask,
-                                      at + u * VEC, have);
-            v = activate(v, ACTIVATION, o.low, o.high);
-        }
-        store_result(v, y + u * VEC, have);
-    }
+    const uint have = left(length, at);
+    if (have >= VEC * LINE_VECTORS)
+        normalize_vectors(x, y, residual, mask, at, VEC * LINE_VECTORS, k, o);
+    else
+        normalize_vectors(x, y, residual, mask, at, have, k, o);
 }

@@ -13,8 +13,9 @@ __kernel void batch_norm_statistics_inner(__global const storage_t *x, ulong x_a
     TILE_SCRATCH(LANES);
     const size_t pairs = (size_t)tiles * channels;
     const size_t pair = min(get_global_id(1), pairs - 1);
+    normalize_errand none;
     const tile_place t = tile_place_of(pair, channels, inner, count);
     tile_statistics(x + x_at, x_outer, x_channel, partial + partial_at, t,
                     tile_place_ahead(pair + 1, pairs, channels, inner, count), pair, pairs,
-                    get_global_id(1) < pairs, scratch);
+                    get_global_id(1) < pairs, &none, scratch);
 }

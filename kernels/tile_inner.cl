@@ -84,11 +84,13 @@ typedef struct {
     uint step, n, l;
 } tile_cursor;
 
+/* (One remainder of what is divided would leave Oclgrind with a freeze, which it does not know.) */
 INLINE void tile_begin(tile_cursor *c, tile_place t)
 {
     c->step = 0;
-    c->n = (t.first + t.lane) / t.inner;
-    c->l = t.first + t.lane - c->n * t.inner;
+    c->n = t.first / t.inner;
+    for (c->l = t.first - c->n * t.inner + t.lane; c->l >= t.inner; c->l -= t.inner)
+        ++c->n;
 }
 
 INLINE void tile_next(tile_cursor *c, tile_place t)
@@ -105,6 +107,12 @@ INLINE void tile_ask_for(__global const storage_t *x, ulong outer, tile_place t,
 {
 #ifdef PROCESSOR
     __global const storage_t *row = x + c->n * outer;
+    if (c->l + ITEM_LANES <= t.inner) {
+#pragma unroll
+        for (uint u = 0; u < ITEM_VECTORS; ++u)
+            ASK_FOR(row + c->l + u * VEC);
+        return;
+    }
 #pragma unroll
     for (uint u = 0; u < ITEM_VECTORS; ++u) {
         ASK_FOR(c->l + u * VEC < t.inner ? row + c->l + u * VEC

@@ -42,10 +42,12 @@ acc_t tile_plain_mean(__global const storage_t *x, ulong outer, tile_place t)
 }
 
 /* x is where the channel begins, `channel` the stride to the next one's; next is the tile that the
-   work-item will read after this one, with a count of 0 if there is none. All of the work-group's
-   items must come here together; the tile's first item has the result. scratch: see lanes_sum. */
+   work-item will read after this one, with a count of 0 if there is none; errand is what it does
+   meanwhile. All of the work-group's items must come here together; the tile's first item has the
+   result. scratch: see lanes_sum. */
 INLINE void tile_moments(tile_moment *out, __global const storage_t *x, ulong outer, ulong channel,
-                         tile_place t, tile_place next, __local acc_t *scratch)
+                         tile_place t, tile_place next, normalize_errand *errand,
+                         __local acc_t *scratch)
 {
     const acc_t pivot = LOAD(tile_value(x, outer, t, t.first));
     const uint steps = HELD == 1 ? STEPS_OF(t) : STEPS; /* of registers the compiler must know */
@@ -66,6 +68,7 @@ INLINE void tile_moments(tile_moment *out, __global const storage_t *x, ulong ou
 #pragma unroll
         for (uint u = 0; u < ITEM_VECTORS; ++u)
             s[u] += v[step % HELD][u] - pivot;
+        normalize_errand_step(errand);
     }
     const acc_t center = pivot + divide(lanes_sum(s, scratch), (acc_t)t.count);
 
@@ -105,10 +108,11 @@ INLINE void tile_moments(tile_moment *out, __global const storage_t *x, ulong ou
    item's tile is its own. */
 INLINE void tile_statistics(__global const storage_t *x, ulong outer, ulong channel,
                             __global acc_t *partial, tile_place t, tile_place next, size_t pair,
-                            size_t pairs, int writes, __local acc_t *scratch)
+                            size_t pairs, int writes, normalize_errand *errand,
+                            __local acc_t *scratch)
 {
     tile_moment tile;
-    tile_moments(&tile, x + t.channel * channel, outer, channel, t, next, scratch);
+    tile_moments(&tile, x + t.channel * channel, outer, channel, t, next, errand, scratch);
     if (t.lane != 0 || !writes)
         return;
     partial[pair] = tile.hi;

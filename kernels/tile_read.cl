@@ -11,13 +11,14 @@
 
    p: up to the last step's end, what the tile is padded with. */
 
-/* Where the channel begins, its stride from line to line, and whether the tile is packed: then the
-   number of steps that are not, being neighbours. */
+/* Where the channel begins, its stride from line to line, and where the item's first lane of the
+   tile lies; the number of steps that the tile's first line holds whole, and whether what is behind
+   them is packed. */
 typedef struct {
-    __global const storage_t *x;
+    __global const storage_t *x, *first;
     ulong outer;
-    int is_packed;
     uint in_place;
+    int is_packed;
 } tile_source;
 
 /* 4 KiB a work-item, 8 of f64: lib/ops/batch_norm_plan.c keeps groups small for it. */
@@ -66,6 +67,7 @@ INLINE void tile_open(tile_source *s, acc_t *packed, __global const storage_t *x
 {
     s->x = x;
     s->outer = outer;
+    s->first = x + begin->n * outer + begin->l;
     s->in_place = min(t.inner - begin->l, t.count) / LANES;
     s->is_packed = LANE_ITEMS == 1 && pack && s->in_place < STEPS_OF(t) && t.inner % LANES != 0;
     if (s->is_packed)
@@ -114,7 +116,11 @@ INLINE void tile_step(accv v[ITEM_VECTORS], tile_source s, const acc_t *packed, 
                       const tile_cursor *c, acc_t pad)
 {
     __global const storage_t *row = s.x + c->n * s.outer;
-    if (LANE_ITEMS == 1 && s.is_packed && c->step >= s.in_place) {
+    if (LANE_ITEMS == 1 && c->step < s.in_place) {
+#pragma unroll
+        for (uint u = 0; u < ITEM_VECTORS; ++u)
+            v[u] = LOADV(s.first + c->step * LANES + u * VEC);
+    } else if (LANE_ITEMS == 1 && s.is_packed) {
 #pragma unroll
         for (uint u = 0; u < ITEM_VECTORS; ++u)
             v[u] = VLOAD(packed + c->step * LANES + u * VEC);

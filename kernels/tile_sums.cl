@@ -47,12 +47,12 @@ typedef struct {
     acc_t hi, lo, slope;
 } tile_operands;
 
-/* Of tile t, which is number `pair` of `pairs`, next being read after it; partial is where the
-   tensor begins. All of the work-group's items must come here together; writes: whether the item's
-   tile is its own. */
+/* Of tile t, which is number `pair` of `pairs`, next being read after it, and errand what is done
+   meanwhile; partial is where the tensor begins. All of the work-group's items must come here
+   together; writes: whether the item's tile is its own. */
 INLINE void tile_sums_of(const tile_operands *o, __global acc_t *partial, tile_place t,
                          tile_place next, size_t pair, size_t pairs, int writes,
-                         __local acc_t *scratch)
+                         gradient_errand *errand, __local acc_t *scratch)
 {
     const uint steps = STEPS_OF(t); /* no others: with an infinite mean zeros there would count */
     const ulong to_x = (next.channel - t.channel) * o->x_channel;
@@ -87,6 +87,7 @@ INLINE void tile_sums_of(const tile_operands *o, __global acc_t *partial, tile_p
                 s_chain[u] += g[u];
                 q_chain[u] = fma(g[u], (v[u] - o->hi) - o->lo, q_chain[u]);
             }
+            gradient_errand_step(errand);
         }
         chain_collect(s, s_chain);
         chain_collect(q, q_chain);

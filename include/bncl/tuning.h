@@ -20,7 +20,7 @@ BNCL_BEGIN_DECLS
      whole        KiB of x up to which a work-group takes its channels whole, and training is one
                   launch: 0 for never, or a power of two, at most 1048576. On the host's own
                   processor NC and NLC must have no more than half of `direct` in all for that, and
-                  NCL fewer than 256 lines a channel or no more than `direct`
+                  NCL fewer than 256 lines a channel, or lines of 8 KiB, or no more than `direct`
      direct       KiB of x up to which launches cost more than memory does; likewise
      stream       KiB of x from which the host's own processor stores results past its caches;
                   likewise

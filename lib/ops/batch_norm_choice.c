@@ -8,6 +8,7 @@
 
 #define CLOSE_PART 16 /* of the last cache: a share that each unit's own may hold */
 #define SCATTERED 256 /* lines of a channel, each in a page of its own */
+#define LONG_RUN 8192 /* bytes of a line that make up for the way to it */
 
 size_t bncli_batch_norm_bytes_of_x(const bncl_batch_norm *plan)
 {
@@ -44,15 +45,17 @@ static bool is_small(const bncl_batch_norm *plan)
 }
 
 /* Whether a processor is faster with two passes over whole tensors, in memory's order, than channel
-   by channel. Of NCL it is where a channel lies in many lines, since it keeps the addresses of few
-   pages at hand; of NC and NLC, where a channel is a few bytes of each row, soon. */
+   by channel. Of NCL it is where a channel lies in many lines that are not long, since it keeps the
+   addresses of few pages at hand; of NC and NLC, where a channel is a few bytes of each row,
+   soon. */
 static bool is_scattered(const bncl_batch_norm *plan)
 {
     if (!bncli_context_facts(plan->context)->runs_native)
         return false;
     if (plan->geometry.inner == 1)
         return bncli_batch_norm_bytes_of_x(plan) > small_bytes(plan) / 2;
-    return plan->geometry.outer >= SCATTERED && !is_small(plan);
+    const size_t run = plan->geometry.inner * bncl_dtype_size(plan->dtype);
+    return plan->geometry.outer >= SCATTERED && run < LONG_RUN && !is_small(plan);
 }
 
 /* Values of a channel of NCL, or of a vector of channels of NC and NLC for each work-item of a

@@ -10,6 +10,7 @@
 #define LONG_LINE 256       /* elements */
 #define TINY 65536          /* bytes of x that one compute unit is through with sooner than two */
 #define ROWS_TOGETHER 16384 /* elements */
+#define LONE_ITEMS 8        /* a compute unit */
 #define STREAM_GROUP 64     /* work-items */
 #define TILE_BYTES 24960    /* that a lone work-item holds of a tile, at most: tile_read.cl */
 #define ROWS_BYTES 256      /* that one holds of a leaf's rows, a channel: rows_moments.cl */
@@ -69,14 +70,14 @@ static unsigned tiles_of_group(const bncli_tuning *t)
     return t->lane_items == 1 ? bncli_items_that_fit(tiles, TILE_BYTES) : tiles;
 }
 
-/* Channels of NCL that a group takes whole, a lone work-item each: fewer where groups are few. */
-static unsigned lone_channels(const bncl_batch_norm *plan)
+/* Work-groups for whole channels of NCL. A lone work-item writes one channel while it reads the
+   next, so it takes several; there are some items for each unit, that the last one is not long
+   alone. Where a group's items share a channel a device has many groups at once, which do so. */
+static size_t channel_groups(const bncl_batch_norm *plan, unsigned group)
 {
-    unsigned alone = along_last(plan, tiles_of_group(&plan->tuning));
-    while (alone > 1 &&
-           !bncli_batch_norm_keeps_busy(plan, bncli_blocks(plan->geometry.channels, alone)))
-        alone /= 2;
-    return alone;
+    const size_t channels = plan->geometry.channels;
+    const size_t lone = bncli_context_facts(plan->context)->compute_units * (size_t)LONE_ITEMS;
+    return group > 1 ? channels : bncli_blocks(channels, bncli_blocks(channels, lone));
 }
 
 /* Tiles of NCL: lane_items work-items a tile, several tiles a work-group. */
@@ -91,8 +92,8 @@ static void prepare_tiles_inner(const bncl_batch_norm *plan, step_build *build)
                                {t->lane_items, tiles}};
 }
 
-/* A channel of NCL whole: a work-group. A lone work-item takes one tile after the other; where
-   several share a tile, as many tiles at once as fit into a group. */
+/* Channels of NCL whole: a work-group takes one, or one after the other. A lone work-item takes one
+   tile after the other; where several share a tile, as many tiles at once as fit into a group. */
 static void prepare_whole_inner(const bncl_batch_norm *plan, step_build *build)
 {
     const bncli_tuning *t = &plan->tuning;
@@ -105,9 +106,8 @@ static void prepare_whole_inner(const bncl_batch_norm *plan, step_build *build)
     add_macro(build, "TILES_PER_GROUP", tiles);
     add_macro(build, "LINE_VECTORS", whole_vectors(plan, t->vector, t->vectors, inner));
     add_stream(plan, build);
-    const unsigned alone = t->lane_items * tiles == 1 ? lone_channels(plan) : 1;
-    build->grid = (bncli_grid){{t->lane_items, tiles, plan->geometry.channels},
-                               {t->lane_items, tiles, alone}};
+    build->grid = (bncli_grid){{t->lane_items, tiles, channel_groups(plan, t->lane_items * tiles)},
+                               {t->lane_items, tiles, 1}};
 }
 
 /* Tiles of NC and NLC: a work-item takes a block of channels of a tile. */

@@ -8,7 +8,7 @@
    and a search in its cache afterwards. */
 static const bncli_program_row
     inner = {{"storage", "vectors", "arithmetic", "mask", "activation", "merge_order", "tile_inner",
-              "tile_read", "tile_lanes", "tile_moments", "tile_collect", "tile_sums",
+              "tile_read", "tile_lanes", "no_errand", "tile_moments", "tile_collect", "tile_sums",
               "batch_norm_statistics_inner", "batch_norm_backward_inner"}},
     rows = {{"storage", "vectors", "arithmetic", "mask", "activation", "merge_order", "moments",
              "rows_moments", "rows_sums", "batch_norm_statistics_rows",
@@ -35,6 +35,9 @@ static const bncli_program_row
                     "tile_inner",
                     "tile_read",
                     "tile_lanes",
+                    "errand",
+                    "batch_norm_normalize_errand",
+                    "batch_norm_gradient_errand",
                     "tile_moments",
                     "tile_collect",
                     "tile_sums",

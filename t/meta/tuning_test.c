@@ -70,6 +70,38 @@ static void nor_do_large_groups_of_rows(void **state)
     }
 }
 
+/* Nor do more channels than there are lone work-items, which take several then and write one while
+   they read the next. (Not many more: llvmpipe ends a work-item's loops after 65535 rounds.) */
+static void nor_do_channels_one_after_the_other(void **state)
+{
+    device *d = device_of(state);
+    const char *const each_way[] = {
+        "lane_items=1,whole=0,direct=0",
+        "lane_items=1,whole=1048576,direct=0",
+        "vector=4,vectors=2,lane_items=1,whole=1048576,direct=0,stream=1",
+        "vector=1,vectors=1,lane_items=8,group=32,whole=1048576,direct=0",
+    };
+    const size_t lines[][2] = {{5, 9}, {2, 600}, {1, 64}};
+    for (size_t i = 0; i < (d->small ? 1 : sizeof lines / sizeof *lines); ++i) {
+        const batch_norm_case c = batch_norm_case_make(
+            BNCL_LAYOUT_NCL, lines[i][0], (size_t)d->info.compute_units * 16 + 3, lines[i][1]);
+        batch_norm_fingerprint own;
+        for (size_t t = 0; t < sizeof each_way / sizeof *each_way; ++t) {
+            tune(each_way[t]);
+            batch_norm_data data = batch_norm_data_make(&c);
+            batch_norm_run_train(d, &c, &data);
+            const batch_norm_fingerprint got = batch_norm_fingerprint_of(&c, &data);
+            if (t == 0)
+                own = got;
+            for (size_t r = 0; r < fingerprint_results; ++r)
+                if (got.of[r] != own.of[r])
+                    harness_fail("%zu lines of %zu, %s: other bits in %s", lines[i][0], lines[i][1],
+                                 each_way[t], fingerprint_names[r]);
+            harness_release(NULL);
+        }
+    }
+}
+
 /* Backward through a running_mean that is infinite: what a work-item computes of places without a
    value reaches no sum, however many it has. */
 static void nor_do_places_without_a_value(void **state)
@@ -171,8 +203,11 @@ static void a_malformed_tuning_is_refused(void **state)
 int main(void)
 {
     const struct CMUnitTest tests[] = {
-        HARNESS_TEST(every_tuning_gives_the_same_bits), HARNESS_TEST(nor_do_large_groups_of_rows),
-        HARNESS_TEST(nor_do_places_without_a_value),    HARNESS_TEST(the_other_operators_too),
+        HARNESS_TEST(every_tuning_gives_the_same_bits),
+        HARNESS_TEST(nor_do_large_groups_of_rows),
+        HARNESS_TEST(nor_do_channels_one_after_the_other),
+        HARNESS_TEST(nor_do_places_without_a_value),
+        HARNESS_TEST(the_other_operators_too),
         HARNESS_TEST(a_malformed_tuning_is_refused),
     };
     cmocka_set_message_output(CM_OUTPUT_TAP);

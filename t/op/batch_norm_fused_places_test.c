@@ -34,7 +34,7 @@ static void in_the_place_of_inputs(void **state)
                                          FUSED_DX_IN_DY | FUSED_DRESIDUAL_IN_X,
                                          FUSED_DX_IN_X | FUSED_DRESIDUAL_IN_DY};
     const fused_case cases[] = {case_make(BNCL_LAYOUT_NC, 21, 19, 1),
-                                case_make(BNCL_LAYOUT_NCL, 4, 3, 21),
+                                case_make(BNCL_LAYOUT_NCL, 4, 37, 5),
                                 case_make(BNCL_LAYOUT_NLC, 3, 33, 4)};
     for (size_t i = 0; i < (d->small ? 2 : 3); ++i)
         for (unsigned k = 0; k < 3; ++k)
@@ -56,7 +56,7 @@ static void a_slope_that_is_infinite(void **state)
     device *d = device_of(state);
     for (int i = 0; i < 4; ++i) {
         fused_case c = i % 2 == 0 ? case_make(BNCL_LAYOUT_NC, 21, 19, 1)
-                                  : case_make(BNCL_LAYOUT_NCL, 4, 3, 21);
+                                  : case_make(BNCL_LAYOUT_NCL, 4, 37, 5);
         c.activation = bncl_activation_leaky_relu((double)(i < 2 ? INFINITY : NAN));
         c.train = true;
         const fused_data data = fused_data_make(&c);
@@ -115,7 +115,7 @@ static void outputs_left_out(void **state)
 {
     device *d = device_of(state);
     const fused_case cases[] = {case_make(BNCL_LAYOUT_NC, 21, 19, 1),
-                                case_make(BNCL_LAYOUT_NCL, 4, 3, 21)};
+                                case_make(BNCL_LAYOUT_NCL, 4, 37, 5)};
     for (int i = 0; i < 4; ++i) {
         const fused_case *c = &cases[i / 2];
         const size_t total = batch_norm_case_total(&c->norm);
@@ -153,7 +153,7 @@ static void accumulated_or_not(void **state)
     device *d = device_of(state);
     for (int i = 0; i < 8; ++i) {
         const fused_case c = i % 2 == 0 ? case_make(BNCL_LAYOUT_NC, 21, 19, 1)
-                                        : case_make(BNCL_LAYOUT_NCL, 4, 3, 21);
+                                        : case_make(BNCL_LAYOUT_NCL, 4, 37, 5);
         const size_t total = batch_norm_case_total(&c.norm);
         world *w = world_make(d, &c);
         device_ok(d, forward(d, w), "forward");
