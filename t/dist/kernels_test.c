@@ -169,15 +169,18 @@ static void with_dtypes(void **state)
     }
 }
 
+/* Every activation of f32, and every other dtype with one of them: what one adds to the sources
+   does not meet what the other does, and drivers take a second a program. */
 static void with_activations(void **state)
 {
     device *d = device_of(state);
-    const char *const dtypes[] = {"F32", "BF16", "F16", "F64"};
-    const int count = bncli_context_facts(d->context)->has_fp64 ? 4 : 3;
+    const char *const dtypes[] = {"BF16", "F16", "F64"};
+    const int count = bncli_context_facts(d->context)->has_fp64 ? 3 : 2;
     for (int kind = 1; kind < 4; ++kind) {
         const char *options = harness_text("-D ACTIVATION=%d -D VEC=4 -D LINE_VECTORS=2", kind);
-        for (int i = 0; i < (d->small ? 2 : count); ++i)
-            assert_true(build_table(d, harness_text("%s -D DTYPE_%s=1", options, dtypes[i]),
+        assert_true(build_table(d, options, has_activation) > 0);
+        if (kind <= count)
+            assert_true(build_table(d, harness_text("%s -D DTYPE_%s=1", options, dtypes[kind - 1]),
                                     has_activation) > 0);
     }
 }
