@@ -120,7 +120,20 @@ ushort to_bits(float v)
     vstore_half_rte(v, 0, (half *)&bits);
     return bits;
 }
-#if VEC > 1
+#if VEC > 1 && defined(PROCESSOR) && defined(__F16C__)
+/* One instruction, where PoCL's functions take 8 elements at a time and put them together. */
+typedef __fp16 halfv __attribute__((ext_vector_type(VEC)));
+
+accv from_bitsv(storagev bits)
+{
+    return __builtin_convertvector(__builtin_astype(bits, halfv), accv);
+}
+
+storagev to_bitsv(accv v)
+{
+    return __builtin_astype(__builtin_convertvector(v, halfv), storagev);
+}
+#elif VEC > 1
 accv from_bitsv(storagev bits)
 {
     return OF_VEC(vload_half)(0, (const half *)&bits);
@@ -177,3 +190,10 @@ storagev to_bitsv(accv v)
 #define LOADV(p) from_bitsv(VLOAD(p))
 #define STOREV(v, p) VSTORE(to_bitsv(v), p)
 #define STREAMV(v, p) __builtin_nontemporal_store(to_bitsv(v), (__global storagev *)(p))
+
+/* Two neighbouring vectors, at a multiple of the size of both. */
+#if defined(STREAM) && VEC == 16 && (defined(DTYPE_F16) || defined(DTYPE_BF16))
+#define STREAM_TWO(a, b, p)                                                                        \
+    __builtin_nontemporal_store((uint16)(as_uint8(to_bitsv(a)), as_uint8(to_bitsv(b))),            \
+                                (__global uint16 *)(p))
+#endif

@@ -12,6 +12,7 @@
 #define ROWS_TOGETHER 16384 /* elements */
 #define LONE_ITEMS 8        /* a compute unit */
 #define STREAM_GROUP 64     /* work-items */
+#define STREAM_LINES 4      /* rows, for which an item reads its coefficients once */
 #define TILE_BYTES 24960    /* that a lone work-item holds of a tile, at most: tile_read.cl */
 #define ROWS_BYTES 256      /* that one holds of a leaf's rows, a channel: rows_moments.cl */
 #define NODES_BYTES 384     /* that one holds of the tree of tiles, a channel: merge_order.cl */
@@ -221,19 +222,19 @@ static void prepare_apply_inner(const bncl_batch_norm *plan, step_build *build)
 
 /* NC and NLC: a line is a row. Work-items that are neighbours take the same rows: of long rows
    fewer, so that together they stay within memory that a second cache holds. Where memory sets the
-   pace, a work-group walks through its rows from end to end, many of them. */
+   pace, a work-group walks through its rows from end to end, some at a time and many of them. */
 static void prepare_apply_rows(const bncl_batch_norm *plan, step_build *build)
 {
     const bncli_tuning *t = &plan->tuning;
     const size_t channels = plan->geometry.channels;
     unsigned lines = t->lines, group = t->group;
-    while (lines > 1 && lines * channels > ROWS_TOGETHER)
-        lines /= 2;
     if (streams(plan) && channels > (size_t)t->vector * t->vectors) {
-        lines = 1;
+        lines = STREAM_LINES;
         if (group < STREAM_GROUP)
             group = group_for(plan, STREAM_GROUP);
     }
+    while (lines > 1 && lines * channels > ROWS_TOGETHER)
+        lines /= 2;
     prepare_lines(plan, build, lines, group, 1, channels);
 }
 
