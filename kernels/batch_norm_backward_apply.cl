@@ -82,20 +82,21 @@ __kernel void batch_norm_backward_frozen(__global const storage_t *dy, ulong dy_
     }
     for (uint line = part.first; line < part.end; ++line) {
         __global const uchar *mask_line = mask + line_part_mask(part, line, length, channels);
-        const uint have = left(length, part.at);
-        accv g[LINE_VECTORS], gradient[LINE_VECTORS];
+        accv held, held_residual;
 #pragma unroll
         for (uint u = 0; u < LINE_VECTORS; ++u) {
-            if (have <= u * VEC)
+            const uint at = part.at + u * VEC;
+            const uint have = left(length, at);
+            if (have == 0)
                 break;
-            g[u] = activation_gradient_load(dy + line * dy_outer + u * VEC, have - u * VEC,
-                                            mask_line, part.at + u * VEC, ACTIVATION, slope);
-            gradient[u] = k1[u] * g[u];
+            const accv g = activation_gradient_load(dy + line * dy_outer + u * VEC, have,
+                                                    mask_line, at, ACTIVATION, slope);
+            if (flags & HAS_DX)
+                gradient_store(k1[u] * g, &held, dx + line * dx_outer + u * VEC, u, have,
+                               flags & ACCUMULATE_DX);
+            if (flags & HAS_DRESIDUAL)
+                residual_store(g, &held_residual, dresidual + line * dresidual_outer + u * VEC, u,
+                               have, flags & ACCUMULATE_DRESIDUAL);
         }
-        if (flags & HAS_DX)
-            gradients_store(gradient, dx + line * dx_outer, have, flags & ACCUMULATE_DX, 0);
-        if (flags & HAS_DRESIDUAL)
-            residuals_store(g, dresidual + line * dresidual_outer, have,
-                            flags & ACCUMULATE_DRESIDUAL);
     }
 }

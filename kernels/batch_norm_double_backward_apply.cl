@@ -63,7 +63,8 @@ __kernel void batch_norm_double_backward_apply(
 #pragma unroll
     for (uint u = 0; u < LINE_VECTORS; ++u)
         all[u] = apply_coefficients_load(coefficients, channels, part, u);
-    for (uint line = part.first; line < part.end; ++line)
+    for (uint line = part.first; line < part.end; ++line) {
+        accv held_dx, held_ddy;
 #pragma unroll
         for (uint u = 0; u < LINE_VECTORS; ++u) {
             const uint at = u * VEC, have = left(length, part.at + at);
@@ -83,8 +84,11 @@ __kernel void batch_norm_double_backward_apply(
             }
             const accv to_dy = fma(k.scale, v, fma(k.g_slope, xhat, k.ddbeta));
             if (flags & HAS_DX)
-                gradient_store(to_x, dx + line * dx_outer + at, have, flags & ACCUMULATE_DX);
+                gradient_store(to_x, &held_dx, dx + line * dx_outer + at, u, have,
+                               flags & ACCUMULATE_DX);
             if (flags & HAS_DDY)
-                gradient_store(to_dy, ddy + line * ddy_outer + at, have, flags & ACCUMULATE_DDY);
+                gradient_store(to_dy, &held_ddy, ddy + line * ddy_outer + at, u, have,
+                               flags & ACCUMULATE_DDY);
         }
+    }
 }

@@ -12,7 +12,11 @@
 #define ACCUMULATE_DRESIDUAL 256
 
 /* What activation and sum, as operations of their own, would leave: zeros keep their signs. */
-#define residuals_store(g, to, have, accumulate) gradients_store(g, to, have, accumulate, 1)
+INLINE void residual_store(accv g, accv *held, __global storage_t *to, uint u, uint have,
+                           uint accumulate)
+{
+    result_store(accumulate ? load_some(to, have) + g : g, held, to, u, have);
+}
 
 /* Of the first `have` elements of the part, of which there is one at least. */
 INLINE void gradient_vectors(__global const storage_t *x, __global const storage_t *dy,
@@ -20,19 +24,21 @@ INLINE void gradient_vectors(__global const storage_t *x, __global const storage
                              __global const uchar *mask, uint at, uint have,
                              const dx_coefficients k[LINE_VECTORS], uint flags, acc_t slope)
 {
-    accv g[LINE_VECTORS], gradient[LINE_VECTORS];
+    accv held, held_residual;
 #pragma unroll
     for (uint u = 0; u < LINE_VECTORS; ++u) {
         if (have <= u * VEC)
             break;
         const uint some = have - u * VEC;
-        g[u] = activation_gradient_load(dy + u * VEC, some, mask, at + u * VEC, ACTIVATION, slope);
+        const accv g =
+            activation_gradient_load(dy + u * VEC, some, mask, at + u * VEC, ACTIVATION, slope);
         const accv d = (load_some(x + u * VEC, some) - k[u].hi) - k[u].lo;
-        gradient[u] = k[u].k1 * fma(-d, k[u].k3, g[u] - k[u].k2);
+        gradient_store(k[u].k1 * fma(-d, k[u].k3, g - k[u].k2), &held, dx + u * VEC, u, some,
+                       flags & ACCUMULATE_DX);
+        if (flags & HAS_DRESIDUAL)
+            residual_store(g, &held_residual, dresidual + u * VEC, u, some,
+                           flags & ACCUMULATE_DRESIDUAL);
     }
-    gradients_store(gradient, dx, have, flags & ACCUMULATE_DX, 0);
-    if (flags & HAS_DRESIDUAL)
-        residuals_store(g, dresidual, have, flags & ACCUMULATE_DRESIDUAL);
 }
 
 /* x, dy, dx and dresidual are where the part begins, `at` elements from the line's begin; mask is

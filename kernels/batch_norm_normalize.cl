@@ -21,7 +21,7 @@ INLINE void normalize_vectors(__global const storage_t *x, __global storage_t *y
                               __global const storage_t *residual, __global uchar *mask, uint at,
                               uint have, const normalizer k[LINE_VECTORS], normalize_options o)
 {
-    accv result[LINE_VECTORS];
+    accv held;
     uint pending = 0;
 #pragma unroll
     for (uint u = 0; u < LINE_VECTORS; ++u) {
@@ -39,9 +39,8 @@ INLINE void normalize_vectors(__global const storage_t *x, __global storage_t *y
                                       at + u * VEC, some);
             v = activate(v, ACTIVATION, o.low, o.high);
         }
-        result[u] = v;
+        result_store(v, &held, y + u * VEC, u, some);
     }
-    results_store(result, y, have);
 }
 
 /* x, y and residual are where the part begins, `at` elements from the line's begin; mask is the

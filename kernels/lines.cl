@@ -60,44 +60,30 @@ accv line_coefficient(__global const acc_t *coefficients, uint k, uint channels,
     return channel_load(coefficients + (size_t)k * channels + c, left(channels, c));
 }
 
-/* Writes a part of a line: the first `have` results, of which there is one at least. Past the
-   caches a line of memory goes whole: of f16 and bf16 that is two vectors. */
-INLINE void results_store(const accv v[LINE_VECTORS], __global storage_t *p, uint have)
+/* Writes the u-th vector of a part of a line, of results that are left from there on; p is where it
+   goes. Past the caches a line of memory goes whole: of f16 and bf16 that is two vectors, of which
+   the first is held until the second is there. */
+INLINE void result_store(accv v, accv *held, __global storage_t *p, uint u, uint have)
 {
 #ifdef STREAM_TWO
-    if (LINE_VECTORS % 2 == 0 && have >= VEC * LINE_VECTORS && ((ulong)p & 63) == 0) {
-#pragma unroll
-        for (uint u = 0; u + 1 < LINE_VECTORS; u += 2)
-            STREAM_TWO(v[u], v[u + 1], p + u * VEC);
+    const int first = u % 2 == 0;
+    __global storage_t *line = first ? p : p - VEC;
+    const int both = first ? u + 1 < LINE_VECTORS && have >= 2 * VEC : have >= VEC;
+    if (both && ((ulong)line & 63) == 0) {
+        if (first)
+            *held = v;
+        else
+            STREAM_TWO(*held, v, line);
         return;
     }
 #endif
-#pragma unroll
-    for (uint u = 0; u < LINE_VECTORS; ++u) {
-        if (have <= u * VEC)
-            break;
-        store_result(v[u], p + u * VEC, have - u * VEC);
-    }
+    store_result(v, p, have);
 }
 
-/* The same of a gradient, which may be added to what is there. */
-INLINE void gradients_store(accv v[LINE_VECTORS], __global storage_t *to, uint have,
-                            uint accumulate, int signed_zeros)
+/* The same of a gradient, or adds it to what is there. */
+INLINE void gradient_store(accv gradient, accv *held, __global storage_t *to, uint u, uint have,
+                           uint accumulate)
 {
-#pragma unroll
-    for (uint u = 0; u < LINE_VECTORS; ++u) {
-        if (have <= u * VEC)
-            break;
-        if (accumulate)
-            v[u] = load_some(to + u * VEC, have - u * VEC) + v[u];
-        if (!signed_zeros)
-            v[u] = unsigned_zero(v[u]);
-    }
-    results_store(v, to, have);
-}
-
-/* Writes one vector of a part of a line, or adds it to what is there. */
-void gradient_store(accv gradient, __global storage_t *to, uint have, uint accumulate)
-{
-    store_result(unsigned_zero(accumulate ? load_some(to, have) + gradient : gradient), to, have);
+    result_store(unsigned_zero(accumulate ? load_some(to, have) + gradient : gradient), held, to, u,
+                 have);
 }
