@@ -49,7 +49,7 @@ INLINE void gradient_part(__global const storage_t *x, __global const storage_t 
                           const dx_coefficients k[LINE_VECTORS], uint flags, acc_t slope)
 {
     const uint have = left(length, at);
-    if (have >= VEC * LINE_VECTORS)
+    if (WHOLE_PARTS && have >= VEC * LINE_VECTORS)
         gradient_vectors(x, dy, dx, dresidual, mask, at, VEC * LINE_VECTORS, k, flags, slope);
     else
         gradient_vectors(x, dy, dx, dresidual, mask, at, have, k, flags, slope);

@@ -50,7 +50,7 @@ INLINE void normalize_part(__global const storage_t *x, __global storage_t *y,
                            uint length, const normalizer k[LINE_VECTORS], normalize_options o)
 {
     const uint have = left(length, at);
-    if (have >= VEC * LINE_VECTORS)
+    if (WHOLE_PARTS && have >= VEC * LINE_VECTORS)
         normalize_vectors(x, y, residual, mask, at, VEC * LINE_VECTORS, k, o);
     else
         normalize_vectors(x, y, residual, mask, at, have, k, o);

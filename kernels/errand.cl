@@ -5,9 +5,16 @@
      reads    channel 0   channel 1   channel 2   -           a step of a tile, 64 values,
      writes   -           channel 0   channel 1   channel 2   and a part of a line, in turn
 
-   The lines of the channel that is written are walked part by part, as lines.cl cuts them; a
-   work-group's items alternate, and take one channel each in the grids that they have: there the
-   device's other groups read meanwhile. */
+   The lines of the channel that is written are walked part by part, as lines.cl cuts them. On
+   other devices than the host's processor, and where a work-group's items share a channel and
+   alternate, all of a channel is written before the next one is read: the device's other groups
+   read meanwhile. */
+#if defined(PROCESSOR) && LANE_ITEMS == 1 && TILES_PER_GROUP == 1
+#define RUNS_ERRANDS 1
+#else
+#define RUNS_ERRANDS 0
+#endif
+
 typedef struct {
     uint line, at; /* of the part that is next */
     uint lines, length;

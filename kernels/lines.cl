@@ -16,6 +16,14 @@
 #define LINES 1
 #endif
 
+/* Whether a part of a line that is whole has code of its own, without checks: it is for vectors,
+   and makes compilers work twice. */
+#ifdef PROCESSOR
+#define WHOLE_PARTS 1
+#else
+#define WHOLE_PARTS 0
+#endif
+
 /* A work-item's part: elements at ... of lines first ... end-1 of a channel; empty beyond the
    tensor. */
 typedef struct {

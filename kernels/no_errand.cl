@@ -1,4 +1,6 @@
 /* Kernels of which each makes one step have nothing to do meanwhile: see errand.cl. */
+#define RUNS_ERRANDS 0
+
 typedef struct {
     uint nothing;
 } normalize_errand, gradient_errand;

@@ -68,7 +68,8 @@ INLINE void tile_moments(tile_moment *out, __global const storage_t *x, ulong ou
 #pragma unroll
         for (uint u = 0; u < ITEM_VECTORS; ++u)
             s[u] += v[step % HELD][u] - pivot;
-        normalize_errand_step(errand);
+        if (RUNS_ERRANDS)
+            normalize_errand_step(errand);
     }
     const acc_t center = pivot + divide(lanes_sum(s, scratch), (acc_t)t.count);
 

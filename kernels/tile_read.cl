@@ -56,6 +56,14 @@ INLINE void tile_pack(acc_t *packed, tile_source s, tile_place t, acc_t pad)
 #define tile_pack(packed, s, t, pad) ((void)0)
 #endif
 
+/* Whether steps in a tile's first line have code of their own, without the cursor: in a loop of
+   vectors it is most of the work. */
+#if LANE_ITEMS == 1 && defined(PROCESSOR)
+#define HAS_STEPS_IN_PLACE 1
+#else
+#define HAS_STEPS_IN_PLACE 0
+#endif
+
 /* Of lines so short packing is the faster even for one pass over a tile. */
 #define SHORT_LINES(t) ((t).inner < 2 * VEC)
 
@@ -116,11 +124,11 @@ INLINE void tile_step(accv v[ITEM_VECTORS], tile_source s, const acc_t *packed, 
                       const tile_cursor *c, acc_t pad)
 {
     __global const storage_t *row = s.x + c->n * s.outer;
-    if (LANE_ITEMS == 1 && c->step < s.in_place) {
+    if (HAS_STEPS_IN_PLACE && c->step < s.in_place) {
 #pragma unroll
         for (uint u = 0; u < ITEM_VECTORS; ++u)
             v[u] = LOADV(s.first + c->step * LANES + u * VEC);
-    } else if (LANE_ITEMS == 1 && s.is_packed) {
+    } else if (LANE_ITEMS == 1 && s.is_packed && c->step >= s.in_place) {
 #pragma unroll
         for (uint u = 0; u < ITEM_VECTORS; ++u)
             v[u] = VLOAD(packed + c->step * LANES + u * VEC);

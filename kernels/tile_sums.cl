@@ -87,7 +87,8 @@ INLINE void tile_sums_of(const tile_operands *o, __global acc_t *partial, tile_p
                 s_chain[u] += g[u];
                 q_chain[u] = fma(g[u], (v[u] - o->hi) - o->lo, q_chain[u]);
             }
-            gradient_errand_step(errand);
+            if (RUNS_ERRANDS)
+                gradient_errand_step(errand);
         }
         chain_collect(s, s_chain);
         chain_collect(q, q_chain);

@@ -30,9 +30,9 @@ static void fused(void **state)
     static const struct {
         bncl_layout layout;
         size_t samples, channels, positions;
-    } shapes[] = {{BNCL_LAYOUT_NC, 35, 19, 1},  {BNCL_LAYOUT_NCL, 3, 37, 9},
+    } shapes[] = {{BNCL_LAYOUT_NC, 35, 19, 1},  {BNCL_LAYOUT_NCL, 5, 3, 33},
                   {BNCL_LAYOUT_NLC, 2, 131, 5}, {BNCL_LAYOUT_NCL, 3, 2, 700},
-                  {BNCL_LAYOUT_NC, 1100, 7, 1}, {BNCL_LAYOUT_NCL, 9, 5, 4}};
+                  {BNCL_LAYOUT_NC, 1100, 7, 1}, {BNCL_LAYOUT_NCL, 2, 37, 4}};
     device *d = device_of(state);
     for (size_t i = 0; i < (d->small ? 2 : sizeof shapes / sizeof shapes[0]); ++i)
         for (int kind = 1; kind < BNCL_ACTIVATION_COUNT; ++kind) {
@@ -63,8 +63,7 @@ static void fused(void **state)
 }
 
 /* What goes past the caches has the bits of what does not: f16 and bf16 go two vectors at a time,
-   where these begin at a line of memory. (Devices that are not the host's processor have no such
-   stores.) */
+   where these begin at a line of memory. (Only the host's processor has such stores.) */
 static void past_the_caches(void **state)
 {
     static const struct {
@@ -75,7 +74,9 @@ static void past_the_caches(void **state)
                   {BNCL_LAYOUT_NCL, 5, 37, 128},
                   {BNCL_LAYOUT_NCL, 3, 37, 133}};
     device *d = device_of(state);
-    for (size_t i = 0; i < (d->small ? 1 : sizeof shapes / sizeof shapes[0]); ++i)
+    if (strstr(d->info.name, "llvmpipe") != NULL || d->small)
+        skip();
+    for (size_t i = 0; i < sizeof shapes / sizeof shapes[0]; ++i)
         for (int kind = 0; kind < 12; ++kind) {
             static const bncl_dtype dtypes[] = {BNCL_F32, BNCL_F16, BNCL_BF16};
             fused_case c = {.norm = batch_norm_case_make(shapes[i].layout, shapes[i].samples,
