@@ -120,20 +120,7 @@ ushort to_bits(float v)
     vstore_half_rte(v, 0, (half *)&bits);
     return bits;
 }
-#if VEC > 1 && defined(PROCESSOR) && defined(__F16C__)
-/* One instruction, where PoCL's functions take 8 elements at a time and put them together. */
-typedef __fp16 halfv __attribute__((ext_vector_type(VEC)));
-
-accv from_bitsv(storagev bits)
-{
-    return __builtin_convertvector(__builtin_astype(bits, halfv), accv);
-}
-
-storagev to_bitsv(accv v)
-{
-    return __builtin_astype(__builtin_convertvector(v, halfv), storagev);
-}
-#elif VEC > 1
+#if VEC > 1
 accv from_bitsv(storagev bits)
 {
     return OF_VEC(vload_half)(0, (const half *)&bits);
