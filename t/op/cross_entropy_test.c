@@ -95,11 +95,14 @@ static void check(device *d, const batch *b, const char *name)
     int32_t correct;
     double loss =
         reference_cross_entropy(b->rows, b->classes, logits, b->labels, &correct, dlogits);
+    double spread = 0.0;
     for (size_t i = 0; i < count; ++i) {
         size_t row = i / b->classes;
+        if (i % b->classes == 0)
+            spread = spread_of(b, row);
         bool target = known(b, row) && i % b->classes == (size_t)b->labels[row];
         double p = dlogits[i] * (double)b->rows + (target ? 1.0 : 0.0);
-        bound[i] = tolerance_cross_entropy_gradient(b->classes, b->rows, p, spread_of(b, row));
+        bound[i] = tolerance_cross_entropy_gradient(b->classes, b->rows, p, spread);
     }
     float got_loss;
     int32_t got_correct;
@@ -141,6 +144,23 @@ static void large_logits(void **state)
         place(d, &b);
         run(d, &b);
         check(d, &b, harness_text("mean %g deviation %g", means[i], deviations[i]));
+    }
+}
+
+/* More of them than a work-item of llvmpipe goes round in its loops, 65535 times in all. */
+static void many_rows_and_many_classes(void **state)
+{
+    device *d = device_of(state);
+    const size_t many = d->small ? 1025 : 70001;
+    const size_t table[][2] = {{many, 2}, {2, many}};
+    for (size_t i = 0; i < 2; ++i) {
+        batch b = batch_make(d, table[i][0], table[i][1], 0.0, 2.0);
+        b.labels[0] = (int32_t)b.classes - 1;
+        b.logits[b.classes - 1] = 40.0f; /* the largest, behind all others */
+        place(d, &b);
+        run(d, &b);
+        check(d, &b, harness_text("[%zu,%zu]", b.rows, b.classes));
+        harness_release(NULL);
     }
 }
 
@@ -294,6 +314,7 @@ int main(void)
     const struct CMUnitTest tests[] = {
         HARNESS_TEST(shapes),
         HARNESS_TEST(large_logits),
+        HARNESS_TEST(many_rows_and_many_classes),
         HARNESS_TEST(ties),
         HARNESS_TEST(a_label_out_of_range),
         HARNESS_TEST(a_nan_logit),

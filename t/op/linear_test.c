@@ -203,6 +203,21 @@ static void many_rows_that_lean_one_way(void **state)
     check_floats("dbias", device_floats(d, &a.backward.dbias), dbias, bound, out);
 }
 
+/* More rows than a work-item of llvmpipe goes round in its loops, 65535 times in all. */
+static void many_rows(void **state)
+{
+    device *d = device_of(state);
+    const size_t rows = d->small ? 1025 : 70001, out = 3;
+    layer a = layer_make(d, rows, 1, out);
+    for (size_t i = 0; i < rows * out; ++i)
+        a.dy[i] = (float)(1 + i % out);
+    device_write(d, &a.backward.dy, a.dy);
+    a.backward.dx = a.backward.dweight = device_absent();
+    device_ok(d, bncl_linear_backward(a.plan, d->queue, &a.backward, NULL, &d->err), "backward");
+    const float dbias[] = {(float)rows, 2.0f * (float)rows, 3.0f * (float)rows};
+    check_float_bits("dbias", device_floats(d, &a.backward.dbias), dbias, out);
+}
+
 /* dbias when `who` multiplies, added to what it held if `add`; NULL where he serves no such device.
    With infinities and a NaN in some columns. */
 static float *dbias_by(device *d, const char *who, size_t rows, size_t out, bool add)
@@ -303,6 +318,7 @@ int main(void)
         HARNESS_TEST(shapes),
         HARNESS_TEST(outputs_left_out),
         HARNESS_TEST(many_rows_that_lean_one_way),
+        HARNESS_TEST(many_rows),
         HARNESS_TEST(dbias_has_the_kernels_bits),
         HARNESS_TEST(no_rows),
         HARNESS_TEST(nan_reaches_its_row),
