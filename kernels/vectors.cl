@@ -1,9 +1,39 @@
-/* Vectors of which memory may hold only the first elements, since a line, or a tensor, ends within
-   them; see storage.cl. */
+/* Vectors in memory, which may hold only their first elements, since a line, or a tensor, ends
+   within them; see storage.cl. */
 
-/* Such vectors are copied element by element to memory of their own, or from there: one masked
-   instruction of a processor that has those, as clang makes of a loop that it is told to. (Not of
-   a simulator, which knows no masked instructions.) */
+/* VLOAD, VSTORE: VEC neighbours at any element, of acc_t and of every `word` that VECTOR_MEMORY is
+   for. A processor's are one access each: of PoCL's vload and vstore, which go in pieces of 16
+   bytes, its compiler does not always make one. */
+#if VEC == 1
+#define VECTOR_MEMORY(word)
+#elif defined(PROCESSOR)
+#define VECTOR_MEMORY_IN(space, word)                                                              \
+    __attribute__((overloadable)) JOIN(word, VEC) VLOAD(const space word *p)                       \
+    {                                                                                              \
+        typedef JOIN(word, VEC) vector __attribute__((aligned(sizeof(word))));                     \
+        return *(const space vector *)p;                                                           \
+    }                                                                                              \
+    __attribute__((overloadable)) void VSTORE(JOIN(word, VEC) v, space word *p)                    \
+    {                                                                                              \
+        typedef JOIN(word, VEC) vector __attribute__((aligned(sizeof(word))));                     \
+        *(space vector *)p = v;                                                                    \
+    }
+#define VECTOR_MEMORY(word)                                                                        \
+    VECTOR_MEMORY_IN(__global, word)                                                               \
+    VECTOR_MEMORY_IN(__local, word)                                                                \
+    VECTOR_MEMORY_IN(__private, word)
+#else
+#define VLOAD(p) JOIN(vload, VEC)(0, p)
+#define VSTORE(v, p) JOIN(vstore, VEC)(v, 0, p)
+#define VECTOR_MEMORY(word)
+#endif
+VECTOR_MEMORY(ACC)
+VECTOR_MEMORY(ushort)
+VECTOR_MEMORY(uint)
+
+/* Those that end early are copied element by element to memory of their own, or from there: one
+   masked instruction of a processor that has those, as clang makes of a loop that it is told to.
+   (Not of a simulator, which knows no masked instructions.) */
 #if VEC > 1
 #ifdef PROCESSOR
 #define AT_ONCE _Pragma("clang loop vectorize_width(VEC) unroll(disable)")
