@@ -47,7 +47,8 @@ __kernel void batch_norm_backward_whole_inner(
                          tile_place_ahead(ahead, pairs, channels, inner, count), pair, pairs,
                          first + row < tiles, &errand, scratch);
         }
-        gradient_errand_end(&errand);
+        if (RUNS_ERRANDS)
+            gradient_errand_end(&errand);
         TOGETHER(CLK_GLOBAL_MEM_FENCE);
 
         const sums all = sums_of_channel(partial + channel, channels, tiles, 1);
@@ -64,6 +65,9 @@ __kernel void batch_norm_backward_whole_inner(
         errand.dresidual = dresidual + dresidual_at + channel * dresidual_channel;
         errand.mask = o.mask;
         errand_begin(&errand.walk, flags & HAS_DX ? outer : 0, inner);
+        if (!RUNS_ERRANDS)
+            gradient_errand_end(&errand);
     }
-    gradient_errand_end(&errand);
+    if (RUNS_ERRANDS)
+        gradient_errand_end(&errand);
 }

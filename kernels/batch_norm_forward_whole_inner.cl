@@ -42,7 +42,8 @@ __kernel void batch_norm_forward_whole_inner(
                             tile_place_ahead(ahead, pairs, channels, inner, count), pair, pairs,
                             first + row < tiles, &errand, scratch);
         }
-        normalize_errand_end(&errand);
+        if (RUNS_ERRANDS)
+            normalize_errand_end(&errand);
         TOGETHER(CLK_GLOBAL_MEM_FENCE);
 
         const moments all = moments_of_channel(partial + channel, channels, count, tiles, 1);
@@ -63,6 +64,9 @@ __kernel void batch_norm_forward_whole_inner(
         errand.y = y + y_at + channel * y_channel;
         errand.mask = mask + mask_at + channel * mask_line;
         errand_begin(&errand.walk, outer, inner);
+        if (!RUNS_ERRANDS)
+            normalize_errand_end(&errand);
     }
-    normalize_errand_end(&errand);
+    if (RUNS_ERRANDS)
+        normalize_errand_end(&errand);
 }

@@ -115,6 +115,11 @@ static void release_elementwise(void *op)
     bncl_elementwise_destroy(op);
 }
 
+size_t device_many_channels(const device *d)
+{
+    return (size_t)d->info.compute_units * 16 + 5;
+}
+
 bncl_elementwise *device_elementwise(device *d, bncl_dtype dtype)
 {
     bncl_elementwise *op = NULL;

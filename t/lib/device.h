@@ -43,6 +43,10 @@ void device_refused(const device *d, bncl_status status, bncl_status expected, c
    Returns object. */
 void *device_hold(const device *d, void *object, void (*release)(void *object));
 
+/* More channels of NCL than lone work-items take one of each, see kernels/errand.cl: some take
+   several. */
+size_t device_many_channels(const device *d);
+
 /* The elementwise operations on values of a dtype, held. */
 bncl_elementwise *device_elementwise(device *d, bncl_dtype dtype);
 
