@@ -32,9 +32,11 @@ __kernel void batch_norm_apply(__global const storage_t *x, ulong x_at, ulong x_
     }
     const normalize_options options = {flags, low, high};
     for (uint line = part.first; line < part.end; ++line)
-        normalize_part(x + line * x_outer, y + line * y_outer, residual + line * residual_outer,
-                       mask + line_part_mask(part, line, length, channels), part.at, length, k,
-                       options);
+        FOR_STEPS(at, part)
+            normalize_part(x + line * x_outer + at, y + line * y_outer + at,
+                           residual + line * residual_outer + at,
+                           mask + line_part_mask(part, line, length, channels), at, length, k,
+                           options);
 }
 
 /* The same through running statistics, without a launch that makes coefficients of them first: each
@@ -69,7 +71,9 @@ __kernel void batch_norm_running_apply(
     }
     const normalize_options options = {flags, low, high};
     for (uint line = part.first; line < part.end; ++line)
-        normalize_part(x + line * x_outer, y + line * y_outer, residual + line * residual_outer,
-                       mask + line_part_mask(part, line, length, channels), part.at, length, k,
-                       options);
+        FOR_STEPS(at, part)
+            normalize_part(x + line * x_outer + at, y + line * y_outer + at,
+                           residual + line * residual_outer + at,
+                           mask + line_part_mask(part, line, length, channels), at, length, k,
+                           options);
 }

@@ -46,10 +46,32 @@ __kernel void batch_norm_backward_apply(__global const storage_t *x, ulong x_at,
     for (uint u = 0; u < LINE_VECTORS; ++u)
         k[u] = dx_coefficients_load(coefficients, channels, part, u);
     for (uint line = part.first; line < part.end; ++line)
-        gradient_part(x + line * x_outer, dy + line * dy_outer, dx + line * dx_outer,
-                      dresidual + line * dresidual_outer,
-                      mask + line_part_mask(part, line, length, channels), part.at, length, k,
-                      flags, slope);
+        FOR_STEPS(at, part)
+            gradient_part(x + line * x_outer + at, dy + line * dy_outer + at,
+                          dx + line * dx_outer + at, dresidual + line * dresidual_outer + at,
+                          mask + line_part_mask(part, line, length, channels), at, length, k,
+                          flags, slope);
+}
+
+/* A step with frozen statistics, `at` elements from the line's begin; mask is the line's. */
+INLINE void frozen_part(__global const storage_t *dy, __global storage_t *dx,
+                        __global storage_t *dresidual, __global const uchar *mask, uint at,
+                        uint length, const accv k1[LINE_VECTORS], uint flags, acc_t slope)
+{
+    accv held, held_residual;
+#pragma unroll
+    for (uint u = 0; u < LINE_VECTORS; ++u) {
+        const uint have = left(length, at + u * VEC);
+        if (have == 0)
+            break;
+        const accv g =
+            activation_gradient_load(dy + u * VEC, have, mask, at + u * VEC, ACTIVATION, slope);
+        if (flags & HAS_DX)
+            gradient_store(k1[u] * g, &held, dx + u * VEC, u, have, flags & ACCUMULATE_DX);
+        if (flags & HAS_DRESIDUAL)
+            residual_store(g, &held_residual, dresidual + u * VEC, u, have,
+                           flags & ACCUMULATE_DRESIDUAL);
+    }
 }
 
 /* dx = k1*g: frozen statistics do not depend on x; dresidual = g. Either may be absent; without dx
@@ -80,23 +102,10 @@ __kernel void batch_norm_backward_frozen(__global const storage_t *dy, ulong dy_
         if (flags & HAS_DX)
             k1[u] = line_coefficient(coefficients, 2, channels, part, u);
     }
-    for (uint line = part.first; line < part.end; ++line) {
-        __global const uchar *mask_line = mask + line_part_mask(part, line, length, channels);
-        accv held, held_residual;
-#pragma unroll
-        for (uint u = 0; u < LINE_VECTORS; ++u) {
-            const uint at = part.at + u * VEC;
-            const uint have = left(length, at);
-            if (have == 0)
-                break;
-            const accv g = activation_gradient_load(dy + line * dy_outer + u * VEC, have,
-                                                    mask_line, at, ACTIVATION, slope);
-            if (flags & HAS_DX)
-                gradient_store(k1[u] * g, &held, dx + line * dx_outer + u * VEC, u, have,
-                               flags & ACCUMULATE_DX);
-            if (flags & HAS_DRESIDUAL)
-                residual_store(g, &held_residual, dresidual + line * dresidual_outer + u * VEC, u,
-                               have, flags & ACCUMULATE_DRESIDUAL);
-        }
-    }
+    for (uint line = part.first; line < part.end; ++line)
+        FOR_STEPS(at, part)
+            frozen_part(dy + line * dy_outer + at, dx + line * dx_outer + at,
+                        dresidual + line * dresidual_outer + at,
+                        mask + line_part_mask(part, line, length, channels), at, length, k1, flags,
+                        slope);
 }

@@ -63,11 +63,12 @@ __kernel void batch_norm_double_backward_apply(
 #pragma unroll
     for (uint u = 0; u < LINE_VECTORS; ++u)
         all[u] = apply_coefficients_load(coefficients, channels, part, u);
-    for (uint line = part.first; line < part.end; ++line) {
+    for (uint line = part.first; line < part.end; ++line)
+    FOR_STEPS(begin, part) {
         accv held_dx, held_ddy;
 #pragma unroll
         for (uint u = 0; u < LINE_VECTORS; ++u) {
-            const uint at = u * VEC, have = left(length, part.at + at);
+            const uint at = begin + u * VEC, have = left(length, at);
             if (have == 0)
                 break;
             const apply_coefficients k = all[u];

@@ -4,14 +4,18 @@
      CHANNELS_INNERMOST 1 (NC, NLC, NHWC): a line is a row of all channels
 
    Line o of channel c begins at o*outer + c*channel (c is 0 with channels innermost), o counting
-   samples, or rows. A work-item takes VEC*LINE_VECTORS neighbours of LINES lines of one c, so that
-   it reads its coefficients once.
+   samples, or rows. A work-item takes LINE_STEPS (1 with channels innermost) times VEC*LINE_VECTORS
+   neighbours of LINES lines of one c, so that it reads its coefficients once.
 
    Grid: blocks of a line x channels (1 with channels innermost) x blocks of lines. No division
    finds the channel. */
 #ifndef LINE_VECTORS
 #define LINE_VECTORS 1
 #endif
+#ifndef LINE_STEPS
+#define LINE_STEPS 1
+#endif
+#define LINE_STEP (VEC * LINE_VECTORS)
 #ifndef LINES
 #define LINES 1
 #endif
@@ -24,16 +28,17 @@
 #define WHOLE_PARTS 0
 #endif
 
-/* A work-item's part: elements at ... of lines first ... end-1 of a channel; empty beyond the
+/* A work-item's part: elements at ... to-1 of lines first ... end-1 of a channel; empty beyond the
    tensor. */
 typedef struct {
-    uint at, channel, first, end;
+    uint at, to, channel, first, end;
 } line_part;
 
 line_part line_part_of(uint lines, uint length, uint channels)
 {
     line_part p;
-    p.at = (uint)get_global_id(0) * (VEC * LINE_VECTORS);
+    p.at = (uint)get_global_id(0) * (LINE_STEP * LINE_STEPS);
+    p.to = min(p.at + LINE_STEP * LINE_STEPS, length);
     p.channel = (uint)get_global_id(1);
     p.first = (uint)get_global_id(2) * LINES;
     p.end = min(p.first + LINES, lines);
@@ -42,10 +47,17 @@ line_part line_part_of(uint lines, uint length, uint channels)
     return p;
 }
 
-/* Where the part begins in line 0 of a tensor. */
+/* The steps of a part of a line: `i` is where each begins. One step is no loop. */
+#if LINE_STEPS > 1
+#define FOR_STEPS(i, part) for (uint i = (part).at; i < (part).to; i += LINE_STEP)
+#else
+#define FOR_STEPS(i, part) for (uint i = (part).at, once = 1; once; once = 0)
+#endif
+
+/* Where line 0 of the part's channel begins in a tensor. */
 size_t line_part_begin(line_part p, ulong channel)
 {
-    return p.at + p.channel * channel;
+    return p.channel * channel;
 }
 
 /* Where line `line` of the part's channel begins in a mask, in bytes: see mask.cl. */

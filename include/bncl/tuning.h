@@ -21,7 +21,8 @@ BNCL_BEGIN_DECLS
                   launch: 0 for never, or a power of two, at most 1048576. On the host's own
                   processor NC and NLC must have no more than half of `direct` in all for that, and
                   NCL fewer than 256 lines a channel, or lines of 8 KiB, or no more than `direct`
-     direct       KiB of x up to which launches cost more than memory does; likewise
+     direct       KiB of x up to which launches cost more than memory does; likewise. 0 also keeps
+                  evaluation in two launches where it is one for other reasons
      stream       KiB of x from which the host's own processor stores results past its caches;
                   likewise
    The last of equal names counts; fields that are not named stay as they are. In force is, for each

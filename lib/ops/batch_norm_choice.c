@@ -9,6 +9,10 @@
 #define CLOSE_PART 16 /* of the last cache: a share that each unit's own may hold */
 #define SCATTERED 256 /* lines of a channel, each in a page of its own */
 #define LONG_RUN 8192 /* bytes of a line that make up for the way to it */
+#define LONG_LINE 256 /* elements */
+#define RUN 512       /* elements of a line that a processor's work-item takes */
+#define SHARES 256    /* work-items of a compute unit that such runs must leave */
+#define MANY 256      /* values that make up for their channel's coefficients */
 
 size_t bncli_batch_norm_bytes_of_x(const bncl_batch_norm *plan)
 {
@@ -42,6 +46,52 @@ static size_t small_bytes(const bncl_batch_norm *plan)
 static bool is_small(const bncl_batch_norm *plan)
 {
     return bncli_batch_norm_bytes_of_x(plan) <= small_bytes(plan);
+}
+
+bool bncli_batch_norm_streams(const bncl_batch_norm *plan)
+{
+    const size_t least = plan->tuning.stream * (size_t)1024;
+    return least > 0 && bncli_batch_norm_bytes_of_x(plan) >= least;
+}
+
+unsigned bncli_batch_norm_inner_lines(const bncl_batch_norm *plan)
+{
+    const bool apart = plan->geometry.inner >= LONG_LINE || bncli_batch_norm_streams(plan);
+    return apart ? 1 : plan->tuning.lines;
+}
+
+unsigned bncli_batch_norm_line_steps(const bncl_batch_norm *plan, unsigned lines, size_t step)
+{
+    const bncli_geometry *g = &plan->geometry;
+    const bncli_device_facts *facts = bncli_context_facts(plan->context);
+    if (!facts->runs_native || g->inner == 1)
+        return 1;
+    const size_t least = facts->compute_units * (size_t)SHARES;
+    const size_t shares = g->channels * bncli_blocks(g->outer, lines);
+    size_t steps = step < RUN ? RUN / step : 1;
+    while (steps > 1 &&
+           (steps / 2 * step >= g->inner || shares * bncli_blocks(g->inner, steps * step) < least))
+        steps /= 2;
+    return (unsigned)steps;
+}
+
+/* Values of one channel of NCL that a work-item of an elementwise step takes. */
+static size_t values_of_item(const bncl_batch_norm *plan)
+{
+    const bncli_geometry *g = &plan->geometry;
+    const unsigned vector = bncli_vector_for(plan->tuning.vector, g->inner);
+    const size_t step = (size_t)vector * bncli_vectors_for(plan->tuning.vectors, vector, g->inner);
+    const unsigned lines = bncli_batch_norm_inner_lines(plan);
+    const size_t run = step * bncli_batch_norm_line_steps(plan, lines, step);
+    return (lines < g->outer ? lines : g->outer) * (run < g->inner ? run : g->inner);
+}
+
+bool bncli_batch_norm_is_direct(const bncl_batch_norm *plan)
+{
+    if (is_small(plan) || plan->tuning.direct == 0)
+        return is_small(plan);
+    return bncli_context_facts(plan->context)->runs_native && plan->geometry.inner > 1 &&
+           values_of_item(plan) >= MANY;
 }
 
 /* Whether a processor is faster with two passes over whole tensors, in memory's order, than channel
@@ -110,7 +160,7 @@ bncl_status bncli_batch_norm_choose(bncl_batch_norm *plan, bncl_error *err)
     if (status != BNCL_OK)
         return status;
     plan->whole = bncli_batch_norm_takes_whole(plan);
-    plan->direct = is_small(plan);
+    plan->direct = bncli_batch_norm_is_direct(plan);
     status = plan->whole ? need_all(plan, whole_steps, BNCLI_COUNT(whole_steps), err)
                          : need_all(plan, apart_steps, BNCLI_COUNT(apart_steps), err);
     if (status != BNCL_OK)

@@ -7,7 +7,6 @@
 #include "tensor/dtype.h"
 
 #define MACROS 12           /* more than a dtype, what a prepare_ adds and an activation are */
-#define LONG_LINE 256       /* elements */
 #define TINY 65536          /* bytes of x that one compute unit is through with sooner than two */
 #define ROWS_TOGETHER 16384 /* elements */
 #define LONE_ITEMS 8        /* a compute unit */
@@ -39,18 +38,9 @@ static void add_macro(step_build *build, const char *name, unsigned value)
     build->macros[build->count++] = (bncli_macro){name, value};
 }
 
-/* Devices that are the host's own processor have caches that can be spoken to, others' tunings have
-   0 here. Results that none of them will keep go past them, as a line is read before it is written
-   else. */
-static bool streams(const bncl_batch_norm *plan)
-{
-    const size_t least = plan->tuning.stream * (size_t)1024;
-    return least > 0 && bncli_batch_norm_bytes_of_x(plan) >= least;
-}
-
 static void add_stream(const bncl_batch_norm *plan, step_build *build)
 {
-    if (streams(plan))
+    if (bncli_batch_norm_streams(plan))
         add_macro(build, "STREAM", 1);
 }
 
@@ -196,7 +186,11 @@ static void prepare_lines(const bncl_batch_norm *plan, step_build *build, unsign
     add_macro(build, "LINES", lines);
     add_macro(build, "CHANNELS_INNERMOST", plan->geometry.inner == 1);
     add_stream(plan, build);
-    size_t across = bncli_blocks(length, (size_t)item.vector * item.vectors);
+    const size_t step = (size_t)item.vector * item.vectors;
+    const unsigned steps = bncli_batch_norm_line_steps(plan, lines, step);
+    if (steps > 1)
+        add_macro(build, "LINE_STEPS", steps);
+    size_t across = bncli_blocks(length, step * steps);
     unsigned wide = bncli_vector_for(group, across);
     unsigned deep = channels > 1 ? bncli_vector_for(group / wide, channels) : 1;
     build->grid = (bncli_grid){{across, channels, bncli_blocks(plan->geometry.outer, lines)},
@@ -210,14 +204,12 @@ static unsigned group_for(const bncl_batch_norm *plan, unsigned items)
     return bncli_vector_for(bncli_vector_for(items, facts->max_work_group), facts->max_items[0]);
 }
 
-/* NCL: a line is a channel's run; long ones stand for themselves, and so do those of a tensor that
-   is so large that it had better be walked from end to end. */
+/* NCL: a line is a channel's run. */
 static void prepare_apply_inner(const bncl_batch_norm *plan, step_build *build)
 {
     const bncli_tuning *t = &plan->tuning;
     const bncli_geometry *g = &plan->geometry;
-    const unsigned lines = g->inner >= LONG_LINE || streams(plan) ? 1 : t->lines;
-    prepare_lines(plan, build, lines, t->group, g->channels, g->inner);
+    prepare_lines(plan, build, bncli_batch_norm_inner_lines(plan), t->group, g->channels, g->inner);
 }
 
 /* NC and NLC: a line is a row. Work-items that are neighbours take the same rows: of long rows
@@ -228,7 +220,7 @@ static void prepare_apply_rows(const bncl_batch_norm *plan, step_build *build)
     const bncli_tuning *t = &plan->tuning;
     const size_t channels = plan->geometry.channels;
     unsigned lines = t->lines, group = t->group;
-    if (streams(plan) && channels > (size_t)t->vector * t->vectors) {
+    if (bncli_batch_norm_streams(plan) && channels > (size_t)t->vector * t->vectors) {
         lines = STREAM_LINES;
         if (group < STREAM_GROUP)
             group = group_for(plan, STREAM_GROUP);

@@ -7,6 +7,7 @@
      BNCL_TEST_RECORD=t/vectors/double_backward_hashes.txt BNCL_DEVICE=pocl \
          t/meta/double_backward_test */
 #include <inttypes.h>
+#include <string.h>
 
 #include "lib/double_backward.h"
 #include "lib/harness.h"
@@ -77,6 +78,23 @@ static void every_tuning_gives_the_same_bits(void **state)
         }
 }
 
+/* Work-items of a processor go along lines step by step where enough of them are left. */
+static void many_steps_of_a_line(void **state)
+{
+    device *d = device_of(state);
+    const bool quick = d->small || strstr(d->info.name, "llvmpipe") != NULL;
+    const batch_norm_case c = batch_norm_case_make(
+        BNCL_LAYOUT_NCL, 2, quick ? 3 : (size_t)d->info.compute_units * 256, 133);
+    for (int train = 0; train < 2; ++train) {
+        tune(NULL);
+        const hashes own = run_hashed(d, &c, train);
+        tune("vector=4,vectors=1,stream=1");
+        const hashes got = run_hashed(d, &c, train);
+        expect_same("vectors of four", &got, &own);
+        harness_release(NULL);
+    }
+}
+
 /* Each call is made with what the one before it left in the workspace: no matter. */
 static void repeating_gives_the_same_bits(void **state)
 {
@@ -126,9 +144,8 @@ static void other_words_for_a_shape(void **state)
 int main(void)
 {
     const struct CMUnitTest tests[] = {
-        HARNESS_TEST(same_bits_as_recorded),
-        HARNESS_TEST(every_tuning_gives_the_same_bits),
-        HARNESS_TEST(repeating_gives_the_same_bits),
+        HARNESS_TEST(same_bits_as_recorded),   HARNESS_TEST(every_tuning_gives_the_same_bits),
+        HARNESS_TEST(many_steps_of_a_line),    HARNESS_TEST(repeating_gives_the_same_bits),
         HARNESS_TEST(other_words_for_a_shape),
     };
     cmocka_set_message_output(CM_OUTPUT_TAP);

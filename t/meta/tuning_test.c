@@ -84,8 +84,8 @@ static void nor_do_channels_one_after_the_other(void **state)
     const size_t lines[][2] = {{5, 9}, {2, 600}, {1, 64}};
     const bool quick = d->small || strstr(d->info.name, "llvmpipe") != NULL;
     for (size_t i = 0; i < (quick ? 1 : sizeof lines / sizeof *lines); ++i) {
-        const batch_norm_case c = batch_norm_case_make(
-            BNCL_LAYOUT_NCL, lines[i][0], (size_t)d->info.compute_units * 16 + 3, lines[i][1]);
+        const batch_norm_case c = batch_norm_case_make(BNCL_LAYOUT_NCL, lines[i][0],
+                                                       device_many_channels(d), lines[i][1]);
         batch_norm_fingerprint own;
         for (size_t t = 0; t < sizeof each_way / sizeof *each_way; ++t) {
             if (t == 1 && quick) /* vectors of one element: of those llvmpipe compiles a minute */
@@ -102,6 +102,38 @@ static void nor_do_channels_one_after_the_other(void **state)
                                  each_way[t], fingerprint_names[r]);
             harness_release(NULL);
         }
+    }
+}
+
+/* Nor do work-items of elementwise steps that go along lines step by step, which a processor's
+   do where enough of them are left. */
+static void nor_do_many_steps_of_a_line(void **state)
+{
+    device *d = device_of(state);
+    const char *const each_way[] = {
+        "lane_items=1,whole=1048576,direct=0", "whole=0,direct=0", "whole=0", "whole=0,stream=1",
+        "vector=4,vectors=1,whole=0",
+    };
+    const size_t units = d->info.compute_units, lines[][2] = {{256, 133}, {128, 300}};
+    const bool quick = d->small || strstr(d->info.name, "llvmpipe") != NULL;
+    for (size_t i = 0; i < 2; ++i) {
+        const batch_norm_case c =
+            batch_norm_case_make(BNCL_LAYOUT_NCL, 2, quick ? 3 : units * lines[i][0], lines[i][1]);
+        batch_norm_fingerprint own[2];
+        for (size_t t = quick ? 1 : 0; t < sizeof each_way / sizeof *each_way; ++t)
+            for (int eval = 0; eval < 2; ++eval) {
+                tune(each_way[t]);
+                batch_norm_data data = batch_norm_data_make(&c);
+                (eval ? batch_norm_run_eval : batch_norm_run_train)(d, &c, &data);
+                const batch_norm_fingerprint got = batch_norm_fingerprint_of(&c, &data);
+                if (t == (quick ? 1 : 0))
+                    own[eval] = got;
+                for (size_t r = 0; r < fingerprint_results; ++r)
+                    if (got.of[r] != own[eval].of[r])
+                        harness_fail("lines of %zu, %s, %s: other bits in %s", lines[i][1],
+                                     eval ? "eval" : "train", each_way[t], fingerprint_names[r]);
+                harness_release(NULL);
+            }
     }
 }
 
@@ -209,6 +241,7 @@ int main(void)
         HARNESS_TEST(every_tuning_gives_the_same_bits),
         HARNESS_TEST(nor_do_large_groups_of_rows),
         HARNESS_TEST(nor_do_channels_one_after_the_other),
+        HARNESS_TEST(nor_do_many_steps_of_a_line),
         HARNESS_TEST(nor_do_places_without_a_value),
         HARNESS_TEST(the_other_operators_too),
         HARNESS_TEST(a_malformed_tuning_is_refused),

@@ -1,5 +1,5 @@
-/* Where training is one launch and where several, on a processor and on a GPU: shapes and what is
-   chosen for them. */
+/* Where training and evaluation are one launch and where several, and what a work-item takes of a
+   line, on a processor and on a GPU: shapes and what is chosen for them. */
 #include "lib/harness.h"
 #include "ops/batch_norm_choice.h"
 #include "runtime/device_query.h"
@@ -46,15 +46,25 @@ typedef struct choice_row {
         n, l, c                                                                                    \
     }
 
+/* What is chosen by: held until the test ends. */
+static const bncl_batch_norm *plan_of(const bncli_device_facts *facts, bncl_layout layout, int rank,
+                                      const size_t *dims, bncl_dtype dtype, const char *kept)
+{
+    struct bncl_context *context = harness_memory(1, sizeof *context);
+    struct bncl_batch_norm *plan = harness_memory(1, sizeof *plan);
+    bncl_error err;
+    context->facts = *facts;
+    plan->context = context;
+    plan->dtype = dtype;
+    assert_int_equal(bncli_geometry_of(layout, rank, dims, &plan->geometry, &err), BNCL_OK);
+    assert_int_equal(bncli_tuning_choose(facts, kept, &plan->tuning, &err), BNCL_OK);
+    return plan;
+}
+
 static bool takes_whole(const bncli_device_facts *facts, const choice_row *row, const char *kept)
 {
-    struct bncl_context context = {.facts = *facts};
-    struct bncl_batch_norm plan = {.context = &context, .dtype = row->dtype};
-    bncl_error err;
-    assert_int_equal(bncli_geometry_of(row->layout, row->rank, row->dims, &plan.geometry, &err),
-                     BNCL_OK);
-    assert_int_equal(bncli_tuning_choose(facts, kept, &plan.tuning, &err), BNCL_OK);
-    return bncli_batch_norm_takes_whole(&plan);
+    return bncli_batch_norm_takes_whole(
+        plan_of(facts, row->layout, row->rank, row->dims, row->dtype, kept));
 }
 
 static void check_rows(const bncli_device_facts *facts, const choice_row *rows, size_t count)
@@ -116,6 +126,53 @@ static void on_a_gpu(void **state)
     check_rows(&gpu, rows, sizeof rows / sizeof *rows);
 }
 
+typedef struct evaluation_row {
+    bncl_layout layout;
+    int rank;
+    size_t dims[3];
+    bool direct, on_a_gpu;
+    unsigned steps; /* of 64 elements, of NCL on a processor */
+    const char *why;
+} evaluation_row;
+
+static void evaluation(void **state)
+{
+    (void)state;
+    const evaluation_row rows[] = {
+        {NC(32, 256), true, true, 1, "small"},
+        {NC(4096, 1024), false, false, 1, "large"},
+        {NLC(64, 1024, 128), false, false, 1, "likewise"},
+        {NCL(8, 16, 512), true, true, 2, "small: few steps, that work-items are left"},
+        {NCL(1, 1024, 476), true, false, 8, "eight steps of a line, the last one shorter"},
+        {NCL(1, 256, 1024), true, false, 8, "as few work-items as may be left"},
+        {NCL(1, 255, 1024), true, false, 4, "fewer: half as many steps"},
+        {NCL(64, 128, 300), true, false, 8, "a line in one go"},
+        {NCL(64, 128, 256), true, false, 4, "likewise"},
+        {NCL(32, 128, 100), true, false, 1, "32 lines of 64 values"},
+        {NCL(3, 4096, 64), false, false, 1, "three of them"},
+        {NCL(4, 4096, 64), true, false, 1, "four"},
+        {NCL(4352, 64, 64), false, false, 1, "a line an item, since results go past the caches"},
+    };
+    for (size_t i = 0; i < sizeof rows / sizeof *rows; ++i) {
+        const evaluation_row *r = &rows[i];
+        const bncl_batch_norm *own =
+            plan_of(&processor, r->layout, r->rank, r->dims, BNCL_F32, NULL);
+        const bncl_batch_norm *others = plan_of(&gpu, r->layout, r->rank, r->dims, BNCL_F32, NULL);
+        const bncl_batch_norm *apart =
+            plan_of(&processor, r->layout, r->rank, r->dims, BNCL_F32, "direct=0");
+        const unsigned lines = bncli_batch_norm_inner_lines(own);
+        const unsigned steps = bncli_batch_norm_line_steps(own, lines, 64);
+        if (bncli_batch_norm_is_direct(own) != r->direct ||
+            bncli_batch_norm_is_direct(others) != r->on_a_gpu ||
+            bncli_batch_norm_is_direct(apart) || steps != r->steps ||
+            bncli_batch_norm_line_steps(others, 1, 1) != 1)
+            harness_fail("[%zu, %zu, %zu] (%s): direct %d, on a GPU %d, with direct=0 %d, %u steps",
+                         r->dims[0], r->dims[1], r->dims[2], r->why,
+                         bncli_batch_norm_is_direct(own), bncli_batch_norm_is_direct(others),
+                         bncli_batch_norm_is_direct(apart), steps);
+    }
+}
+
 /* Of a server's cache a virtual machine has its share. */
 static void caches_are_shared(void **state)
 {
@@ -132,6 +189,7 @@ int main(void)
     const struct CMUnitTest tests[] = {
         HARNESS_TEST(on_a_processor),
         HARNESS_TEST(on_a_gpu),
+        HARNESS_TEST(evaluation),
         HARNESS_TEST(caches_are_shared),
     };
     cmocka_set_message_output(CM_OUTPUT_TAP);
