@@ -13,8 +13,14 @@
 /* Binds PoCL's threads to cores, by POCL_AFFINITY, unless the environment says something about it:
    after each pause it else puts two of them on one core for milliseconds, and what computes takes
    twice its time. Before the first call of OpenCL, and before there are threads. OpenMP's threads
-   go where they like: binding them makes no difference that can be measured. */
+   go where they like: binding them makes no difference that can be measured. Not where OpenBLAS
+   multiplies: its threads look for work without pause, and stay on the core of a bound one. */
 void bench_bind_threads(void);
+
+/* Lets OpenMP's threads sleep at once when they wait, by OMP_WAIT_POLICY, unless the environment
+   says something about it: for child processes that multiply by OpenBLAS as well, whose own threads
+   they else keep from their cores for milliseconds a call. Before there are threads. */
+void bench_let_openmp_sleep(void);
 
 /* Sleeps. */
 void bench_rest(double seconds);

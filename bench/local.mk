@@ -1,8 +1,8 @@
 # The benchmarks: public headers and -lbncl only. `make bench' makes them; `make check' as well, for
 # the tests that run them once. bncl-bench is installed.
 bin_PROGRAMS += bench/bncl-bench
-BENCHES = bench/accuracy bench/mlp bench/startup bench/startup_bare bench/startup_library \
-	bench/traffic bench/versus
+BENCHES = bench/accuracy bench/command_buffer bench/mlp bench/startup bench/startup_bare \
+	bench/startup_library bench/traffic bench/versus
 check_PROGRAMS += $(BENCHES)
 bench: $(BENCHES) bench/bncl-bench
 
@@ -92,7 +92,7 @@ bench_startup_SOURCES = \
 	bench/fail.c bench/fail.h
 bench_startup_bare_CPPFLAGS = $(OPENCL_CFLAGS)
 bench_startup_bare_LDADD = $(OPENCL_LIBS)
-bench_startup_bare_SOURCES = bench/startup_bare.c
+bench_startup_bare_SOURCES = bench/bare.c bench/bare.h bench/startup_bare.c
 bench_startup_library_CPPFLAGS = -I$(top_srcdir)/include
 bench_startup_library_LDADD = libbncl.la -lm
 bench_startup_library_LDFLAGS = -no-install
@@ -100,6 +100,14 @@ bench_startup_library_SOURCES = bench/startup_library.c
 BENCH_STARTUP_OPTIONS =
 bench-startup: bench/startup bench/startup_bare bench/startup_library
 	bench/startup $(BENCH_STARTUP_OPTIONS)
+
+# Launches one by one beside the same ones in a command buffer.
+bench_command_buffer_CPPFLAGS = $(OPENCL_CFLAGS)
+bench_command_buffer_LDADD = $(OPENCL_LIBS) -lm
+bench_command_buffer_SOURCES = \
+	bench/bare.c bench/bare.h \
+	bench/bench_statistics.c bench/bench_statistics.h \
+	bench/command_buffer.c
 
 # The example's network beside the same one in PyTorch.
 bench_mlp_CPPFLAGS = -I$(top_srcdir)/include -I$(top_srcdir)/bench $(OPENCL_CFLAGS) \

@@ -247,7 +247,7 @@ int main(int argc, char **argv)
         return 2;
     if (run.options.help)
         return fputs(mlp_usage, stdout) != EOF && fflush(stdout) == 0 ? 0 : 1;
-    bench_bind_threads();
+    bench_let_openmp_sleep();
     signal(SIGPIPE, SIG_IGN);
     const bncl_status status = run_all(&run, &err);
     if (status != BNCL_OK)

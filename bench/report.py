@@ -166,7 +166,7 @@ GROWTH = ("growth.csv", "make bench-growth GROWTH_OPTIONS='--csv doc/growth.csv 
           "doc/growth.svg -- --rounds 5'", read_csv)
 TRAFFIC = ("traffic.json", "make bench-traffic TRAFFIC_OPTIONS='--json doc/traffic.json'",
            read_json)
-MLP = ("mlp.json", "bench/mlp --only train --rounds 9 --json doc/mlp.json", read_json)
+MLP = ("mlp.json", "bench/mlp --json doc/mlp.json", read_json)
 STARTUP = ("startup.json", "bench/startup --rounds 41 --cold 0 --json doc/startup.json",
            read_json)
 

@@ -64,7 +64,7 @@ unsigned bncli_batch_norm_line_steps(const bncl_batch_norm *plan, unsigned lines
 {
     const bncli_geometry *g = &plan->geometry;
     const bncli_device_facts *facts = bncli_context_facts(plan->context);
-    if (!facts->runs_native || g->inner == 1)
+    if (!facts->runs_native || g->inner == 1 || bncli_batch_norm_streams(plan))
         return 1;
     const size_t least = facts->compute_units * (size_t)SHARES;
     const size_t shares = g->channels * bncli_blocks(g->outer, lines);

@@ -22,7 +22,7 @@ bool bncli_batch_norm_streams(const bncl_batch_norm *plan);
 unsigned bncli_batch_norm_inner_lines(const bncl_batch_norm *plan);
 
 /* How many steps of `step` elements along each of its `lines` lines such a work-item goes: one, but
-   of NCL on a processor several, where enough work-items are left. */
+   of NCL on a processor several, where results stay in caches and enough work-items are left. */
 unsigned bncli_batch_norm_line_steps(const bncl_batch_norm *plan, unsigned lines, size_t step);
 
 /* Whether evaluation is one launch, of which each work-item makes its channels' coefficients: where

@@ -1,5 +1,6 @@
 /* bench/startup as a user would run it, in small: it times both programs and writes its file,
    leaves nothing behind, and refuses what it does not know. */
+#include <stdio.h>
 #include <string.h>
 
 #include <jansson.h>
@@ -59,11 +60,32 @@ static void the_command_line_is_checked(void **state)
     command_said(command_run("", 1, "bench/startup_bare 99:0"), "the platform: ");
 }
 
+/* bench/command_buffer, beside it: two times and their ratio, or why there are none. */
+static void command_buffers_are_timed(void **state)
+{
+    const device *d = device_of(state);
+    const char *output = command_run("", 0, harness_text("bench/command_buffer %s", d->info.index));
+    double apart = 0.0, together = 0.0, ratio = 0.0, low = 0.0, high = 0.0;
+    if (strstr(output, "command buffers") != NULL)
+        return;
+    const char *colon = strchr(output, ':');
+    assert_non_null(colon);
+    assert_int_equal(sscanf(colon,
+                            ": %lf us one by one, %lf us as a command buffer, which is %lf (%lf to "
+                            "%lf) times as fast",
+                            &apart, &together, &ratio, &low, &high),
+                     5);
+    assert_true(apart > 0.0 && together > 0.0 && low > 0.0 && low <= ratio && ratio <= high);
+    command_said(command_run("", 2, "bench/command_buffer"), "Usage: command_buffer");
+    command_said(command_run("", 1, "bench/command_buffer 99:0"), "the platform: ");
+}
+
 int main(void)
 {
     const struct CMUnitTest tests[] = {
         HARNESS_TEST(both_are_timed),
         HARNESS_TEST(the_command_line_is_checked),
+        HARNESS_TEST(command_buffers_are_timed),
     };
     cmocka_set_message_output(CM_OUTPUT_TAP);
     return cmocka_run_group_tests(tests, device_open, device_close);

@@ -148,10 +148,11 @@ static void evaluation(void **state)
         {NCL(1, 255, 1024), true, false, 4, "fewer: half as many steps"},
         {NCL(64, 128, 300), true, false, 8, "a line in one go"},
         {NCL(64, 128, 256), true, false, 4, "likewise"},
+        {NCL(64, 128, 1024), false, false, 1, "results go past the caches"},
         {NCL(32, 128, 100), true, false, 1, "32 lines of 64 values"},
         {NCL(3, 4096, 64), false, false, 1, "three of them"},
         {NCL(4, 4096, 64), true, false, 1, "four"},
-        {NCL(4352, 64, 64), false, false, 1, "a line an item, since results go past the caches"},
+        {NCL(4352, 64, 64), false, false, 1, "likewise, a line an item"},
     };
     for (size_t i = 0; i < sizeof rows / sizeof *rows; ++i) {
         const evaluation_row *r = &rows[i];
