@@ -1,5 +1,5 @@
-/* Whether command buffers (cl_khr_command_buffer) would make a step of many small launches faster on
-   the device PLATFORM:DEVICE, in the loader's order: enqueues launches one by one and waits, and
+/* Whether command buffers (cl_khr_command_buffer) would make a step of many small launches faster
+   on the device PLATFORM:DEVICE, in the loader's order: enqueues launches one by one and waits, and
    enqueues a command buffer that holds the same ones and waits, turn by turn. Says "CALL: code" on
    failure. */
 #include <stdio.h>
