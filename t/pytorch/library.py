@@ -21,7 +21,8 @@ ENUM = re.compile(r"typedef enum (\w+) \{(.*?)\} \1;", re.S)
 STRUCT = re.compile(r"typedef struct (\w+) \{(.*?)\} \1;", re.S)
 ALIAS = re.compile(r"typedef (int) (\w+);")
 NUMBER = re.compile(r"#define (BNCL_\w+) (\d+)$", re.M)
-FIELD = re.compile(r"(?:const )?(\w+) ((?:\*(?:const )?)*)(\w+)(?:\[(\w+)\])?;")
+FIELDS = re.compile(r"(?:const )?(\w+) (.+)")  # of one type
+FIELD = re.compile(r"((?:\*(?:const )?)*)(\w+)(?:\[(\w+)\])?")
 FUNCTION = re.compile(r"BNCL_API ((?:const )?\w+ \*?)\s*(\w+)\(([^)]*)\);")
 
 
@@ -85,17 +86,19 @@ class Library:
 
     def _fields(self, body):
         fields = []
-        for line in filter(None, (part.strip() for part in body.split(";"))):
-            match = FIELD.fullmatch(" ".join(line.split()) + ";")
-            if match is None:
-                raise RuntimeError("a field that is not understood: %s" % line)
-            kind, stars, name, length = match.groups()
-            made = ctypes.c_void_p if stars else self.types.get(kind)
-            if made is None:
-                return None
-            if length:
-                made = made * (self.constants.get(length) or int(length))
-            fields.append((name, made))
+        for line in filter(None, (" ".join(part.split()) for part in body.split(";"))):
+            match = FIELDS.fullmatch(line)
+            for declared in match.group(2).split(",") if match else [""]:
+                field = FIELD.fullmatch(declared.strip())
+                if field is None:
+                    raise RuntimeError("a field that is not understood: %s" % line)
+                stars, name, length = field.groups()
+                made = ctypes.c_void_p if stars else self.types.get(match.group(1))
+                if made is None:
+                    return None
+                if length:
+                    made = made * (self.constants.get(length) or int(length))
+                fields.append((name, made))
         return fields
 
     def _read_functions(self, text):
