@@ -47,4 +47,34 @@ finds "found: a function without a declaration" "bncl_version is exported but no
 echo 'BNCL_API int other_name(void);' | plant new.h
 finds "found: a name that does not begin with bncl_" "other_name" badly_named "$planted"
 
+# The reader of headers that t/pytorch has, which no test runs otherwise: all functions but
+# opencl.h's, which it leaves out.
+read_by_python() { # FOLDER-WITH-bncl
+    PYTHONPATH=$top_srcdir/t/pytorch python3 -B -c '
+import sys
+from library import Library
+print(*sorted(Library(*sys.argv[1:]).functions), sep="\n")' "$library" "$1"
+}
+
+unread() {
+    mkdir "$scratch/most"
+    cp "$top_srcdir"/include/bncl/*.h "$scratch/most"
+    rm "$scratch/most/opencl.h"
+    declared "$scratch/most" >"$scratch/declared"
+    read_by_python "$top_srcdir/include" | diff "$scratch/declared" -
+}
+
+if command -v python3 >/dev/null; then
+    finds_none "t/pytorch reads the headers" unread
+    mkdir -p "$planted/strange/bncl"
+    echo 'typedef struct bncl_strange { int (*function)(void); } bncl_strange;' |
+        plant strange/bncl/strange.h
+    finds "found: a field that it does not understand" "not understood: int (*function)(void)" \
+        read_by_python "$planted/strange"
+else
+    for name in "t/pytorch reads the headers" "found: a field that it does not understand"; do
+        point ok "$name # SKIP no python3"
+    done
+fi
+
 finish
