@@ -64,10 +64,12 @@ static void the_command_line_is_checked(void **state)
 static void command_buffers_are_timed(void **state)
 {
     const device *d = device_of(state);
+    command_said(command_run("", 2, "bench/command_buffer"), "Usage: command_buffer");
+    command_said(command_run("", 1, "bench/command_buffer 99:0"), "the platform: ");
     const char *output = command_run("", 0, harness_text("bench/command_buffer %s", d->info.index));
     double apart = 0.0, together = 0.0, ratio = 0.0, low = 0.0, high = 0.0;
     if (strstr(output, "command buffers") != NULL)
-        return;
+        skip();
     const char *colon = strchr(output, ':');
     assert_non_null(colon);
     assert_int_equal(sscanf(colon,
@@ -76,8 +78,6 @@ static void command_buffers_are_timed(void **state)
                             &apart, &together, &ratio, &low, &high),
                      5);
     assert_true(apart > 0.0 && together > 0.0 && low > 0.0 && low <= ratio && ratio <= high);
-    command_said(command_run("", 2, "bench/command_buffer"), "Usage: command_buffer");
-    command_said(command_run("", 1, "bench/command_buffer 99:0"), "the platform: ");
 }
 
 int main(void)
